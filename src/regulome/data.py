@@ -1,0 +1,233 @@
+"""Real data files: one call looks in the cache, then in a mirror folder, then downloads; sha256 is always checked.
+
+The registry is ``data/registry.yaml``; its header documents the fields. The cache has the layout of the mirror
+(KEY/FILE), so a filled cache can be copied to a machine without a network and named in ``REGULOME_MIRROR``.
+"""
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import quote
+
+import yaml
+
+from regulome import paths
+from regulome.errors import UserError, closest
+
+HOST = "https://raw.githubusercontent.com"
+TIMEOUT = 30  # seconds without an answer
+PATTERNS = {
+    "file": (r"[^/\\]*[^/\\.][^/\\]*", "a file name without folders"),
+    "sha256": (r"[0-9a-f]{64}", "64 hexadecimal digits in lower case"),
+    "repository": (r"[\w.-]+/[\w.-]+", "OWNER/NAME"),
+    "commit": (r"[0-9a-f]{40}", "40 hexadecimal digits in lower case"),
+    "path": (r"[^/].*", "a path inside the repository"),
+    "url": (r"https?://.+", "an http or https address"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data file of the registry; the fields are those of ``data/registry.yaml``, `key` its name there."""
+
+    key: str
+    file: str
+    bytes: int
+    sha256: str
+    repository: str
+    commit: str
+    path: str
+    licence: str
+    citation: str
+    content: str
+    url: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Download address: `url` if given, else the raw file at the registered commit."""
+        return self.url or f"{HOST}/{self.repository}/{self.commit}/{quote(self.path)}"
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML loader that refuses a repeated key, where YAML itself would silently keep the last one."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for name, _ in node.value:
+            if name.value in seen:
+                line = name.start_mark.line + 1
+                raise UserError(
+                    f"{self.name} row {line}: '{name.value}' appears twice; expected unique names"
+                )
+            seen.add(name.value)
+        return super().construct_mapping(node, deep)
+
+
+def load_registry(path: Path | None = None) -> dict[str, Entry]:
+    """Read and check a registry (default: ``data/registry.yaml`` of the repository).
+
+    Raises
+    ------
+    UserError
+        Missing file, broken YAML, a repeated key, a missing, unknown or malformed field: names file, entry and field.
+    """
+    path = paths.data() / "registry.yaml" if path is None else Path(path)
+    try:
+        with path.open(encoding="utf-8") as handle:
+            content = yaml.load(handle, Loader=_UniqueKeyLoader)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the data registry ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" row {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: found {type(content).__name__}; expected one mapping per data file")
+    return {key: _entry(path, key, values) for key, values in content.items()}
+
+
+def _entry(path: Path, key: object, values: object) -> Entry:
+    where = f"{path}, entry '{key}'"
+    if not re.fullmatch(r"\w+", str(key), re.ASCII):
+        raise UserError(f"{where}: the key must have letters, digits and underscores only")
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: found {type(values).__name__}; expected the fields of a data file")
+    known = [field.name for field in fields(Entry) if field.name != "key"]
+    for name in values:
+        if name not in known:
+            raise UserError(
+                f"{where}: unknown field '{name}'{closest(name, known)}; expected {', '.join(known)}"
+            )
+    for name in known:
+        if name not in values and name != "url":
+            raise UserError(f"{where}: missing field '{name}'")
+        if name in values:
+            _check_field(where, name, values[name])
+    return Entry(key=str(key), **values)
+
+
+def _check_field(where: str, name: str, value: object) -> None:
+    if name == "bytes":
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UserError(f"{where}, field 'bytes': found {value!r}; expected a positive whole number")
+        return
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(
+            f"{where}, field '{name}': found {value!r}; expected text (in quotes if it is all digits)"
+        )
+    pattern, expected = PATTERNS.get(name, (r"(?s).+", "text"))
+    if not re.fullmatch(pattern, value):
+        found = f"{value!r} ({len(value)} characters)"
+        raise UserError(f"{where}, field '{name}': found {found}; expected {expected}")
+
+
+def keys() -> list[str]:
+    """Names of all registered data files, in the order of the registry."""
+    return list(load_registry())
+
+
+def describe(key: str) -> Entry:
+    """Return the registry entry of one data file; UserError with the closest name if there is none."""
+    registry = load_registry()
+    if key not in registry:
+        raise UserError(
+            f"unknown data key '{key}'{closest(key, registry)}; `regulome data list` shows all of them"
+        )
+    return registry[key]
+
+
+def citation(key: str) -> dict[str, str]:
+    """Return what a text that uses the file states: key, citation, licence, content, address, sha256."""
+    entry = describe(key)
+    return {
+        "key": entry.key,
+        "citation": entry.citation,
+        "licence": entry.licence,
+        "content": entry.content,
+        "address": entry.address,
+        "sha256": entry.sha256,
+    }
+
+
+def cache() -> Path:
+    """Folder of downloaded files: ``REGULOME_CACHE``, else the platform's cache folder."""
+    if os.environ.get("REGULOME_CACHE"):
+        return Path(os.environ["REGULOME_CACHE"]).expanduser().resolve()
+    import pooch
+
+    return Path(pooch.os_cache("regulome"))
+
+
+def fetch(key: str, mirror: str | Path | None = None) -> Path:
+    """Return the path of a verified data file: from the cache, else from the mirror, else downloaded to the cache.
+
+    Parameters
+    ----------
+    key
+        Name in the registry.
+    mirror
+        Folder that holds KEY/FILE (default: ``REGULOME_MIRROR``; an empty text means none). Its files are read in
+        place, not copied.
+
+    Raises
+    ------
+    UserError
+        Unknown key; a file with another sha256, wherever it was found; a cache that cannot be written; a failed
+        download, with every place that was looked at. A failed download leaves nothing in the cache.
+    """
+    entry = describe(key)
+    cached = cache() / entry.key / entry.file
+    if cached.is_file():
+        _check_content(cached, entry, "delete it to download it again")
+        return cached
+    mirror = mirror or os.environ.get("REGULOME_MIRROR")
+    mirrored = Path(mirror).expanduser().resolve() / entry.key / entry.file if mirror else None
+    if mirrored is not None and mirrored.is_file():
+        _check_content(mirrored, entry, "copy it to the mirror again")
+        return mirrored
+    _download(entry, cached, mirrored)
+    return cached
+
+
+def _check_content(path: Path, entry: Entry, advice: str, name: object = None) -> None:
+    import pooch
+
+    found = pooch.file_hash(str(path), alg="sha256")
+    if found != entry.sha256:
+        raise UserError(
+            f"{name or path}: wrong content for '{entry.key}': found sha256 {found} ({path.stat().st_size} bytes); "
+            f"expected {entry.sha256} ({entry.bytes} bytes); {advice}"
+        )
+
+
+def _download(entry: Entry, cached: Path, mirrored: Path | None) -> None:
+    """Download into a temporary folder beside the cached file, check it there, then move it into place."""
+    import pooch
+    import requests
+
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".part-") as folder:
+            part = Path(folder) / entry.file
+            pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=1 << 16)(entry.address, str(part), None)
+            _check_content(part, entry, "nothing was kept", name=entry.address)
+            os.replace(part, cached)
+    except requests.RequestException as error:  # before OSError, its parent
+        raise UserError(_not_found(entry, cached, mirrored, error)) from None
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the cache folder {cached.parent} ({error.strerror}); set REGULOME_CACHE to a folder that "
+            f"can be written, or REGULOME_MIRROR to one that holds {entry.key}/{entry.file}"
+        ) from None
+
+
+def _not_found(entry: Entry, cached: Path, mirrored: Path | None, error: Exception) -> str:
+    return (
+        f"'{entry.key}' was not found and could not be downloaded\n"
+        f"  cache:    {cached}: no such file\n"
+        f"  mirror:   {f'{mirrored}: no such file' if mirrored else 'none given'}\n"
+        f"  download: {entry.address}: {type(error).__name__}: {error}\n"
+        f"Without a network, place the file at FOLDER/{entry.key}/{entry.file} and set REGULOME_MIRROR=FOLDER."
+    )

@@ -1,0 +1,123 @@
+"""Arithmetic written by a user, parsed and evaluated without ever running it as Python.
+
+A text such as ``0.4 + s * 2 * (exp(-k / 6) - exp(-k / 3))`` is parsed into a syntax tree, every node of which is
+checked against a short list before it is evaluated with NumPy.
+"""
+
+import ast
+from functools import reduce
+
+import numpy as np
+
+from regulome.errors import UserError, closest
+
+FUNCTIONS = {
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "abs": np.abs,
+    "floor": np.floor,
+    "min": lambda *values: reduce(np.minimum, values),
+    "max": lambda *values: reduce(np.maximum, values),
+    "where": np.where,
+}
+CONSTANTS = {"pi": np.pi, "e": np.e}
+_BINARY = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+    ast.Mod: np.mod,
+}
+_COMPARE = {ast.Lt: np.less, ast.LtE: np.less_equal, ast.Gt: np.greater, ast.GtE: np.greater_equal}
+
+
+class Expression:
+    """One arithmetic expression over named variables.
+
+    Numbers, variables, ``+ - * / ** %``, comparisons (0 or 1), the constants pi and e, and the functions of
+    ``FUNCTIONS`` are allowed; nothing else.
+
+    Parameters
+    ----------
+    text
+        The expression; a plain number is accepted too.
+    variables
+        Names that may occur.
+    where
+        What to call this expression in an error ("tasks/pulse.yaml: cases: full: targets: g1").
+
+    Raises
+    ------
+    UserError
+        If the text is not an expression, or uses a name, function or construct that is not allowed.
+    """
+
+    def __init__(self, text: str | float, variables, where: str = "expression"):
+        self.text, self.where = str(text), where
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
+            raise UserError(f"{where}: found {text!r}, expected a number or an expression")
+        try:
+            self._tree = ast.parse(self.text.strip(), mode="eval").body
+        except (SyntaxError, ValueError) as error:
+            reason = getattr(error, "msg", str(error))
+            raise UserError(f"{where}: '{self.text}' is not an expression ({reason})") from None
+        self.names = frozenset(self._check(self._tree, set(variables)))
+
+    def _check(self, node: ast.AST, variables: set[str]) -> set[str]:
+        """Return the variables that the node uses; refuse everything that is not on the list."""
+        match node:
+            case ast.Constant(value=bool() | str() | bytes() | complex() | None):
+                pass
+            case ast.Constant():
+                return set()
+            case ast.Name(id=name) if name in variables:
+                return {name}
+            case ast.Name(id=name) if name in CONSTANTS:
+                return set()
+            case ast.Name(id=name):
+                hint = closest(name, variables) or f" (known: {', '.join(sorted(variables)) or 'none'})"
+                raise UserError(f"{self.where}: unknown name '{name}' in '{self.text}'{hint}")
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+                return self._check(operand, variables)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+                return self._check(left, variables) | self._check(right, variables)
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
+                return self._check(left, variables) | self._check(right, variables)
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+                return set().union(*(self._check(arg, variables) for arg in args))
+            case ast.Call(func=ast.Name(id=name)):
+                raise UserError(f"{self.where}: unknown function '{name}'{closest(name, FUNCTIONS)} in '{self.text}'")
+        raise UserError(f"{self.where}: '{ast.unparse(node)}' in '{self.text}' is not arithmetic")
+
+    def __call__(self, **values) -> np.ndarray:
+        """Evaluate with NumPy broadcasting; missing or non-finite results are the caller's to judge."""
+        with np.errstate(all="ignore"):
+            try:
+                return np.asarray(self._value(self._tree, values), dtype=float)
+            except TypeError as error:
+                raise UserError(f"{self.where}: '{self.text}' cannot be evaluated ({error})") from None
+
+    def _value(self, node: ast.AST, values: dict):
+        match node:
+            case ast.Constant(value=value):
+                return float(value)
+            case ast.Name(id=name):
+                return values[name] if name in values else CONSTANTS[name]
+            case ast.UnaryOp(op=op, operand=operand):
+                value = self._value(operand, values)
+                return -value if isinstance(op, ast.USub) else value
+            case ast.BinOp(left=left, op=op, right=right):
+                return _BINARY[type(op)](self._value(left, values), self._value(right, values))
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return np.asarray(_COMPARE[type(op)](self._value(left, values), self._value(right, values)), float)
+            case ast.Call(func=ast.Name(id=name), args=args):
+                return FUNCTIONS[name](*(self._value(arg, values) for arg in args))
+        raise AssertionError("checked on construction")
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
