@@ -1,7 +1,9 @@
-"""Real data files: one call looks in the cache, then in a mirror folder, then downloads; sha256 is always checked.
+"""Real data files: one call looks in the cache, then in a mirror folder, then downloads
+and checks the sha256 each time.
 
-The registry is ``data/registry.yaml``; its header documents the fields. The cache has the layout of the mirror
-(KEY/FILE), so a filled cache can be copied to a machine without a network and named in ``REGULOME_MIRROR``.
+The registry is ``data/registry.yaml``; its header documents the fields. The cache has the layout of the
+mirror (KEY/FILE), so a filled cache can be copied to a machine without a network and named in
+``REGULOME_MIRROR``.
 """
 
 import os
@@ -71,7 +73,8 @@ def load_registry(path: Path | None = None) -> dict[str, Entry]:
     Raises
     ------
     UserError
-        Missing file, broken YAML, a repeated key, a missing, unknown or malformed field: names file, entry and field.
+        Missing file, broken YAML, a repeated key, a missing, unknown or malformed field. The message names
+        file, entry and field.
     """
     path = paths.data() / "registry.yaml" if path is None else Path(path)
     try:
@@ -161,31 +164,31 @@ def cache() -> Path:
 
 
 def fetch(key: str, mirror: str | Path | None = None) -> Path:
-    """Return the path of a verified data file: from the cache, else from the mirror, else downloaded to the cache.
+    """Return the path of a verified data file: from the cache, else the mirror, else downloaded to the cache.
 
     Parameters
     ----------
     key
         Name in the registry.
     mirror
-        Folder that holds KEY/FILE (default: ``REGULOME_MIRROR``; an empty text means none). Its files are read in
-        place, not copied.
+        Folder that holds KEY/FILE (default, also for an empty text: ``REGULOME_MIRROR``). Its files are read
+        in place, not copied.
 
     Raises
     ------
     UserError
-        Unknown key; a file with another sha256, wherever it was found; a cache that cannot be written; a failed
-        download, with every place that was looked at. A failed download leaves nothing in the cache.
+        Unknown key; a file with another sha256, wherever it was found; a cache that cannot be written; a
+        failed download, with every place that was looked at. A failed download leaves nothing in the cache.
     """
     entry = describe(key)
     cached = cache() / entry.key / entry.file
     if cached.is_file():
-        _check_content(cached, entry, "delete it to download it again")
+        _check_content(cached, entry, "Delete the file to obtain it again.")
         return cached
     mirror = mirror or os.environ.get("REGULOME_MIRROR")
     mirrored = Path(mirror).expanduser().resolve() / entry.key / entry.file if mirror else None
     if mirrored is not None and mirrored.is_file():
-        _check_content(mirrored, entry, "copy it to the mirror again")
+        _check_content(mirrored, entry, "Copy the file to the mirror again.")
         return mirrored
     _download(entry, cached, mirrored)
     return cached
@@ -194,11 +197,16 @@ def fetch(key: str, mirror: str | Path | None = None) -> Path:
 def _check_content(path: Path, entry: Entry, advice: str, name: object = None) -> None:
     import pooch
 
-    found = pooch.file_hash(str(path), alg="sha256")
+    try:
+        found = pooch.file_hash(str(path), alg="sha256")
+    except OSError as error:
+        raise UserError(f"{path}: cannot read it ({error.strerror})") from None
     if found != entry.sha256:
         raise UserError(
-            f"{name or path}: wrong content for '{entry.key}': found sha256 {found} ({path.stat().st_size} bytes); "
-            f"expected {entry.sha256} ({entry.bytes} bytes); {advice}"
+            f"{name or path}: wrong content for '{entry.key}'\n"
+            f"  found:    sha256 {found}, {path.stat().st_size} bytes\n"
+            f"  expected: sha256 {entry.sha256}, {entry.bytes} bytes\n"
+            f"{advice}"
         )
 
 
@@ -212,14 +220,14 @@ def _download(entry: Entry, cached: Path, mirrored: Path | None) -> None:
         with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".part-") as folder:
             part = Path(folder) / entry.file
             pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=1 << 16)(entry.address, str(part), None)
-            _check_content(part, entry, "nothing was kept", name=entry.address)
+            _check_content(part, entry, "Nothing was kept of this download.", name=entry.address)
             os.replace(part, cached)
     except requests.RequestException as error:  # before OSError, its parent
         raise UserError(_not_found(entry, cached, mirrored, error)) from None
     except OSError as error:
         raise UserError(
-            f"cannot write to the cache folder {cached.parent} ({error.strerror}); set REGULOME_CACHE to a folder that "
-            f"can be written, or REGULOME_MIRROR to one that holds {entry.key}/{entry.file}"
+            f"cannot write to the cache folder {cached.parent} ({error.strerror}); set REGULOME_CACHE to a "
+            f"folder that can be written, or REGULOME_MIRROR to one that holds {entry.key}/{entry.file}"
         ) from None
 
 
@@ -228,6 +236,16 @@ def _not_found(entry: Entry, cached: Path, mirrored: Path | None, error: Excepti
         f"'{entry.key}' was not found and could not be downloaded\n"
         f"  cache:    {cached}: no such file\n"
         f"  mirror:   {f'{mirrored}: no such file' if mirrored else 'none given'}\n"
-        f"  download: {entry.address}: {type(error).__name__}: {error}\n"
-        f"Without a network, place the file at FOLDER/{entry.key}/{entry.file} and set REGULOME_MIRROR=FOLDER."
+        f"  download: {entry.address}: {_reason(error)}\n"
+        f"Without a network, place the file at FOLDER/{entry.key}/{entry.file} and set "
+        "REGULOME_MIRROR=FOLDER."
     )
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why a request failed; the libraries wrap the reason in several layers."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answered {response.status_code} {response.reason}"
+    cause = error.args[0] if error.args else error
+    return f"{type(error).__name__}: {getattr(cause, 'reason', cause)}"

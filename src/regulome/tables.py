@@ -1,7 +1,7 @@
-"""Numeric tables in and out: a strict CSV reader that names the row at fault, and writers that never leave half a file.
+"""Numeric tables in and out: a strict reader that names the row at fault, writers that leave no half files.
 
-Every part reads its tables through `read_csv`. pandas alone would turn a corrupted file into text columns or missing
-values, and the mistake would surface as a strange figure an hour later.
+Every part reads its tables through `read_table`. pandas alone would turn a corrupted file into text columns or
+missing values, and the mistake would surface as a strange figure an hour later.
 """
 
 import csv
@@ -16,7 +16,7 @@ import pandas as pd
 from regulome.errors import UserError, closest
 
 
-def read_csv(
+def read_table(
     path: str | Path,
     columns: Sequence[str] | None = None,
     *,
@@ -34,12 +34,13 @@ def read_csv(
     path
         UTF-8 text file, one row a line.
     columns
-        With a header: the columns to return, in this order; others are ignored (None: all of them). Without a header:
-        the names of the fields, one each.
+        With a header: the columns to return, in this order; others are ignored (None: all of them). Without
+        a header: the names of the fields, one each.
     header
         Whether the first line holds the column names.
     n_columns
-        Number of fields that every row must have (None: as many as the first row, or as `columns` without header).
+        Number of fields that every row must have (None: as many as the first row; without a header, as many
+        as `columns`).
     text
         Columns that hold text rather than numbers; surrounding blanks are removed, empty cells are refused.
     low, high
@@ -55,9 +56,9 @@ def read_csv(
     Raises
     ------
     UserError
-        No such file, not text, no rows, a missing or repeated column, a row with another number of fields, a blank
-        line between rows, a cell that is not a finite number or lies outside the bounds. The row in the message is the
-        line number of the file, counted from 1.
+        No such file, not text, no rows, a missing or repeated column, a row with another number of fields, a
+        blank line between rows, a cell that is not a finite number or lies outside the bounds. The row in the
+        message is the line number of the file, counted from 1.
     """
     path = Path(path)
     rows = _rows(path, delimiter)
@@ -151,7 +152,8 @@ def _check_fields(path: Path, rows: list[tuple[int, list[str]]], names: list, he
     for line, cells in rows:
         if len(cells) != len(names):
             raise UserError(
-                f"{path} row {line}: corrupted CSV, found {len(cells)} fields; expected {len(names)} as in {source}"
+                f"{path} row {line}: corrupted CSV, found {len(cells)} fields; "
+                f"expected {len(names)} as in {source}"
             )
 
 
@@ -184,9 +186,10 @@ def _text(path: Path, line: int, label: str, cell: str, low: float | None, high:
 def csv_bytes(df: pd.DataFrame, digits: int = 6) -> bytes:
     """Render a table as CSV with reproducible bytes.
 
-    Floats are written with `digits` significant digits (``%.6g``): far more than any figure shows, few enough that
-    rounding noise of the last bits does not change the file. Integers and text are exact. A named index becomes the
-    first columns; an unnamed one only counts rows and is dropped. Missing values are empty cells, lines end in LF.
+    Floats are written with `digits` significant digits (``%.6g``): far more than any figure shows, few enough
+    that rounding noise of the last bits does not change the file. Integers and text are exact. A named index
+    becomes the first columns; an unnamed one only counts rows and is dropped. Missing values are empty cells,
+    lines end in LF.
 
     Raises
     ------

@@ -1,83 +1,75 @@
 """Compiled training: sixteen replicates in the lanes of one vector instruction.
 
 The perceptrons are so small that a tensor library spends its time between operations. Here a block of ``LANES``
-replicates is one array with the replicates innermost, and forward pass, backpropagation through time and loss are
-plain loops whose innermost one always runs over the lanes, which the compiler turns into vector instructions. The
-arithmetic is that of `regulome.circuits.training`; a test compares the gradients with autograd in float64.
+replicates is one array with the replicates innermost, and forward pass and backpropagation through time are loops over
+the vector operations of `regulome.lanes`. The arithmetic is that of `regulome.circuits.training`; a test compares the
+gradients with autograd in float64.
 
-Literal floats are avoided inside the kernels: in numba they are float64 and would widen every float32 operation.
+Arrays are flat inside the kernels; with T steps, C cases, G genes, N regulators (inputs first), M perceptrons of H
+hidden units and O outputs, their order is: w1 (M, N, H), b1 (M, H), w2 (M, H, H), b2 (M, H), w3 (M, H, O), b3 (M, O),
+links (N, M), inputs (T, C, N - G), states x (T + 1, C, G), hidden h1 and h2 (T, C, M, H), rates f (T, C, G), each
+followed by the lanes.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from math import exp
 
 import numpy as np
 import torch
 from numba import njit
 
 from regulome.circuits.network import LAYERS, CircuitNetwork
+from regulome.lanes import LANES, copy, dot, gate, multiply_add, relu, sigmoid
 
-LANES = 16
 CHUNK = 25  # updates between two refills of random cases and noise
 _JIT = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}
 
 
 @njit(**_JIT)
-def _forward(w1, b1, w2, b2, w3, b3, links, inputs, noise, dt, x, h1, h2, f):
-    """Fill states x (T+1, C, G, L), hidden layers h1, h2 (T, C, M, H, L) and rates f (T, C, G, L)."""
-    modules, n, hidden = w1.shape[0], w1.shape[1], w1.shape[2]
-    outputs = w3.shape[2]
-    steps, cases, genes = f.shape[0], f.shape[1], f.shape[2]
-    n_inputs = n - genes
-    one, zero = dt[1], dt[2]
-    seen = np.empty((n, LANES), x.dtype)
-    for t in range(steps):
-        for c in range(cases):
-            for m in range(modules):
-                for i in range(n):
-                    if i < n_inputs:
-                        for k in range(LANES):
-                            seen[i, k] = inputs[t, c, i, k] * links[i, m, k]
-                    else:
-                        for k in range(LANES):
-                            seen[i, k] = x[t, c, i - n_inputs, k] * links[i, m, k]
-                for j in range(hidden):
-                    for k in range(LANES):
-                        h1[t, c, m, j, k] = b1[m, 0, j, k]
-                    for i in range(n):
-                        for k in range(LANES):
-                            h1[t, c, m, j, k] += seen[i, k] * w1[m, i, j, k]
-                    for k in range(LANES):
-                        h1[t, c, m, j, k] = max(h1[t, c, m, j, k], zero)
-                for j in range(hidden):
-                    for k in range(LANES):
-                        h2[t, c, m, j, k] = b2[m, 0, j, k]
-                for i in range(hidden):
-                    for j in range(hidden):
-                        for k in range(LANES):
-                            h2[t, c, m, j, k] += h1[t, c, m, i, k] * w2[m, i, j, k]
-                for j in range(hidden):
-                    for k in range(LANES):
-                        h2[t, c, m, j, k] = max(h2[t, c, m, j, k], zero)
-                for o in range(outputs):
-                    g = m + o
-                    for k in range(LANES):
-                        f[t, c, g, k] = b3[m, 0, o, k]
-                    for j in range(hidden):
-                        for k in range(LANES):
-                            f[t, c, g, k] += h2[t, c, m, j, k] * w3[m, j, o, k]
-                    for k in range(LANES):
-                        f[t, c, g, k] = one / (one + exp(-f[t, c, g, k]))
-            for g in range(genes):
-                for k in range(LANES):
-                    x[t + 1, c, g, k] = (one - dt[0]) * x[t, c, g, k] + dt[0] * (f[t, c, g, k] + noise[t, c, g, k])
+def _seen(seen, links, inputs, x, sizes, at, m):
+    """What perceptron m sees in one case and step: regulators times links."""
+    _, _, genes, n, modules, _, _ = sizes
+    seen[:] = 0
+    for i in range(n - genes):
+        multiply_add(seen, i * LANES, inputs, (at * (n - genes) + i) * LANES, links, (i * modules + m) * LANES)
+    for g in range(genes):
+        i = n - genes + g
+        multiply_add(seen, i * LANES, x, (at * genes + g) * LANES, links, (i * modules + m) * LANES)
 
 
 @njit(**_JIT)
-def _loss(x, targets, weights, stationary, scale, dt, slope):
-    """Loss of each lane, and its slope with respect to every sample, into ``slope`` (T, C, G, L)."""
-    steps, cases, genes = slope.shape[0], slope.shape[1], slope.shape[2]
-    loss = np.zeros(LANES, x.dtype)
+def _forward(w1, b1, w2, b2, w3, b3, links, inputs, noise, dt, sizes, x, h1, h2, f):
+    """Fill states x from x[0], hidden layers h1 and h2, and rates f."""
+    steps, cases, genes, n, modules, hidden, outputs = sizes
+    seen = np.zeros(n * LANES, x.dtype)
+    for at in range(steps * cases):
+        for m in range(modules):
+            _seen(seen, links, inputs, x, sizes, at, m)
+            first, second = (at * modules + m) * hidden, m * hidden
+            for j in range(hidden):
+                here = (first + j) * LANES
+                copy(h1, here, b1, (second + j) * LANES)
+                dot(h1, here, seen, 0, LANES, w1, (m * n * hidden + j) * LANES, hidden * LANES, n)
+                relu(h1, here)
+            for j in range(hidden):
+                here = (first + j) * LANES
+                copy(h2, here, b2, (second + j) * LANES)
+                dot(h2, here, h1, first * LANES, LANES, w2, (second * hidden + j) * LANES, hidden * LANES, hidden)
+                relu(h2, here)
+            for o in range(outputs):
+                here = (at * genes + m + o) * LANES
+                copy(f, here, b3, (m * outputs + o) * LANES)
+                dot(f, here, h2, first * LANES, LANES, w3, (second * outputs + o) * LANES, outputs * LANES, hidden)
+                sigmoid(f, here)
+        now, after = at * genes * LANES, (at + cases) * genes * LANES
+        for k in range(genes * LANES):
+            x[after + k] = dt[1] * x[now + k] + dt[0] * (f[now + k] + noise[now + k])
+
+
+@njit(**_JIT)
+def _loss(x, targets, weights, stationary, scale, slope):
+    """Loss of each lane and its slope with respect to every sample; x (T+1, C, G, L), the others (T, C, G[, L])."""
+    steps, cases, genes = weights.shape
+    loss = np.full(LANES, x.dtype.type(1e-12))  # the root has no slope at zero
     for t in range(steps):
         for c in range(cases):
             for g in range(genes):
@@ -94,86 +86,58 @@ def _loss(x, targets, weights, stationary, scale, dt, slope):
                         loss[k] += d * d
                         slope[t, c, g, k] += d
                         slope[0, c, g, k] -= d
-    for k in range(LANES):
-        loss[k] = np.sqrt(loss[k] + dt[3])
-    for t in range(steps):
-        for c in range(cases):
-            for g in range(genes):
-                for k in range(LANES):
-                    slope[t, c, g, k] /= loss[k]
+    loss = np.sqrt(loss)
+    slope /= loss
     return loss
 
 
 @njit(**_JIT)
-def _backward(w1, w2, w3, links, inputs, dt, x, h1, h2, f, slope, d1, db1, d2, db2, d3, db3, dx0):
-    """Backpropagation through time: add to the gradients of the layers, fill dx0 (C, G, L) for the initial state."""
-    modules, n, hidden = w1.shape[0], w1.shape[1], w1.shape[2]
-    outputs = w3.shape[2]
-    steps, cases, genes = f.shape[0], f.shape[1], f.shape[2]
-    n_inputs = n - genes
-    one, zero = dt[1], dt[2]
-    e2 = np.empty((hidden, LANES), x.dtype)
-    e1 = np.empty((hidden, LANES), x.dtype)
-    dz = np.empty(LANES, x.dtype)
-    seen = np.empty(LANES, x.dtype)
-    acc = np.empty(LANES, x.dtype)
-    adjoint = np.zeros((cases, genes, LANES), x.dtype)
-    upstream = np.empty((genes, LANES), x.dtype)
-    for step in range(steps):
-        t = steps - 1 - step
-        for c in range(cases):
-            for g in range(genes):
-                for k in range(LANES):
-                    adjoint[c, g, k] += slope[t, c, g, k]
-                    upstream[g, k] = adjoint[c, g, k] * dt[0]
-                    adjoint[c, g, k] *= one - dt[0]
-            for m in range(modules):
+def _backward(w1, w2, w3, links, inputs, dt, sizes, x, h1, h2, f, slope, d1, db1, d2, db2, d3, db3, dx0):
+    """Backpropagation through time: add to the gradients of the layers, fill dx0 for the initial state."""
+    steps, cases, genes, n, modules, hidden, outputs = sizes
+    ones = np.ones(LANES, x.dtype)
+    seen = np.zeros(n * LANES, x.dtype)
+    e1, e2 = np.zeros(hidden * LANES, x.dtype), np.zeros(hidden * LANES, x.dtype)
+    dz, back = np.zeros(LANES, x.dtype), np.zeros(LANES, x.dtype)
+    upstream = np.zeros(genes * LANES, x.dtype)
+    dx0[:] = 0  # the adjoint of each case, carried from the last step to the first
+    for reverse in range(steps * cases):
+        at = steps * cases - 1 - reverse
+        adjoint, now = (at % cases) * genes * LANES, at * genes * LANES
+        for k in range(genes * LANES):
+            total = dx0[adjoint + k] + slope[now + k]
+            upstream[k] = total * dt[0] * f[now + k] * (dt[2] - f[now + k])
+            dx0[adjoint + k] = total * dt[1]
+        for m in range(modules):
+            first, second = (at * modules + m) * hidden, m * hidden
+            e2[:] = 0
+            for o in range(outputs):
+                g = m + o
+                multiply_add(db3, (m * outputs + o) * LANES, upstream, g * LANES, ones, 0)
                 for j in range(hidden):
-                    for k in range(LANES):
-                        e2[j, k] = zero
-                for o in range(outputs):
-                    g = m + o
-                    for k in range(LANES):
-                        dz[k] = upstream[g, k] * f[t, c, g, k] * (one - f[t, c, g, k])
-                        db3[m, 0, o, k] += dz[k]
-                    for j in range(hidden):
-                        for k in range(LANES):
-                            d3[m, j, o, k] += h2[t, c, m, j, k] * dz[k]
-                            e2[j, k] += w3[m, j, o, k] * dz[k]
+                    to = ((second + j) * outputs + o) * LANES
+                    multiply_add(d3, to, h2, (first + j) * LANES, upstream, g * LANES)
+                    multiply_add(e2, j * LANES, w3, to, upstream, g * LANES)
+            for j in range(hidden):
+                gate(e2, j * LANES, h2, (first + j) * LANES)
+                multiply_add(db2, (second + j) * LANES, e2, j * LANES, ones, 0)
+            e1[:] = 0
+            for i in range(hidden):
+                row = (second + i) * hidden * LANES
+                dot(e1, i * LANES, w2, row, LANES, e2, 0, LANES, hidden)
+                gate(e1, i * LANES, h1, (first + i) * LANES)
+                multiply_add(db1, (second + i) * LANES, e1, i * LANES, ones, 0)
                 for j in range(hidden):
-                    for k in range(LANES):
-                        e2[j, k] = e2[j, k] if h2[t, c, m, j, k] > zero else zero
-                        db2[m, 0, j, k] += e2[j, k]
-                for i in range(hidden):
-                    for k in range(LANES):
-                        acc[k] = zero
-                    for j in range(hidden):
-                        for k in range(LANES):
-                            d2[m, i, j, k] += h1[t, c, m, i, k] * e2[j, k]
-                            acc[k] += w2[m, i, j, k] * e2[j, k]
-                    for k in range(LANES):
-                        e1[i, k] = acc[k] if h1[t, c, m, i, k] > zero else zero
-                        db1[m, 0, i, k] += e1[i, k]
-                for i in range(n):
-                    if i < n_inputs:
-                        for k in range(LANES):
-                            seen[k] = inputs[t, c, i, k] * links[i, m, k]
-                    else:
-                        for k in range(LANES):
-                            seen[k] = x[t, c, i - n_inputs, k] * links[i, m, k]
-                    for k in range(LANES):
-                        acc[k] = zero
-                    for j in range(hidden):
-                        for k in range(LANES):
-                            d1[m, i, j, k] += seen[k] * e1[j, k]
-                            acc[k] += w1[m, i, j, k] * e1[j, k]
-                    if i >= n_inputs:
-                        for k in range(LANES):
-                            adjoint[c, i - n_inputs, k] += acc[k] * links[i, m, k]
-    for c in range(cases):
-        for g in range(genes):
-            for k in range(LANES):
-                dx0[c, g, k] = adjoint[c, g, k]
+                    multiply_add(d2, row + j * LANES, h1, (first + i) * LANES, e2, j * LANES)
+            _seen(seen, links, inputs, x, sizes, at, m)
+            for i in range(n):
+                row = (m * n + i) * hidden * LANES
+                for j in range(hidden):
+                    multiply_add(d1, row + j * LANES, seen, i * LANES, e1, j * LANES)
+                if i >= n - genes:
+                    back[:] = 0
+                    dot(back, 0, w1, row, LANES, e1, 0, LANES, hidden)
+                    multiply_add(dx0, adjoint + (i - n + genes) * LANES, back, 0, links, (i * modules + m) * LANES)
 
 
 class Block:
@@ -187,8 +151,9 @@ class Block:
         lanes = np.minimum(np.arange(LANES), count - 1)  # spare lanes repeat the last replicate
         tensors = [tensor.numpy()[lanes] for tensor in network.tensors()]
         self.count, self.shapes = count, [tensor.shape[1:] for tensor in tensors]
-        self.flat = np.concatenate([np.moveaxis(t, 0, -1).reshape(-1, LANES) for t in tensors]).astype(dtype)
-        self.gradient = np.zeros_like(self.flat)
+        flat = np.concatenate([np.moveaxis(t, 0, -1).reshape(-1, LANES) for t in tensors])
+        self.flat = np.ascontiguousarray(flat, dtype)  # the layers are views, never copies
+        self.gradient = np.zeros(self.flat.shape, dtype)
         self.layers, self.start = self._views(self.flat)
         self.layer_gradients, self.start_gradient = self._views(self.gradient)
         links = np.moveaxis(network.links.numpy()[lanes], 0, -1).astype(dtype)  # (N, G, L)
@@ -198,7 +163,9 @@ class Block:
         hidden = self.layers["w1"].shape[2]
         self.fixed = np.broadcast_to(network.initial.numpy(), (cases, genes)).astype(dtype)
         self.stationary = task.stationary
-        self.constants = np.array([task.dt, 1, 0, 1e-12], dtype)
+        outputs = genes // modules
+        self.sizes = (steps, cases, genes, len(task.regulators), modules, hidden, outputs)
+        self.constants = np.array([task.dt, 1 - task.dt, 1], dtype)  # typed: a literal would widen float32
         self.x = np.zeros((steps + 1, cases, genes, LANES), dtype)
         self.h1 = np.zeros((steps, cases, modules, hidden, LANES), dtype)
         self.h2, self.f = np.zeros_like(self.h1), np.zeros((steps, cases, genes, LANES), dtype)
@@ -219,18 +186,19 @@ class Block:
 
         inputs (T, C, I, L), targets (T, C, G, L), weights (T, C, G) 1 where compared, noise (T, C, G, L).
         """
-        w, d = self.layers, self.layer_gradients
+        w = {name: layer.reshape(-1) for name, layer in self.layers.items()}
+        d = {name: layer.reshape(-1) for name, layer in self.layer_gradients.items()}
         trainable = np.isnan(self.fixed)[..., None]
         self.x[0] = np.where(trainable, self.start[None], self.fixed[..., None])
-        dtype = self.flat.dtype.type
-        scale = dtype(1 / weights.sum() if self.root_mean else 1)
-        activity = (self.x, self.h1, self.h2, self.f)
-        _forward(*(w[n] for n in LAYERS), self.links, inputs, noise, self.constants, *activity)
-        losses = _loss(self.x, targets, weights, self.stationary, scale, self.constants, self.slope)
+        scale = self.flat.dtype.type(1 / weights.sum() if self.root_mean else 1)
+        links, inputs = self.links.reshape(-1), inputs.reshape(-1)
+        activity = tuple(a.reshape(-1) for a in (self.x, self.h1, self.h2, self.f))
+        _forward(*(w[name] for name in LAYERS), links, inputs, noise.reshape(-1), self.constants, self.sizes, *activity)
+        losses = _loss(self.x, targets, weights, self.stationary, scale, self.slope)
         self.gradient[:] = 0
         _backward(
-            w["w1"], w["w2"], w["w3"], self.links, inputs, self.constants, *activity, self.slope,
-            d["w1"], d["b1"], d["w2"], d["b2"], d["w3"], d["b3"], self.dx0,
+            w["w1"], w["w2"], w["w3"], links, inputs, self.constants, self.sizes, *activity, self.slope.reshape(-1),
+            d["w1"], d["b1"], d["w2"], d["b2"], d["w3"], d["b3"], self.dx0.reshape(-1),
         )  # fmt: skip
         self.start_gradient[:] = np.where(trainable, self.dx0, 0).sum(0)
         return losses

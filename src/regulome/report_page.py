@@ -1,0 +1,263 @@
+"""The results page (HTML) and RESULTS.md of one profile, from the steps that were read."""
+
+import os
+import re
+from collections import Counter
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from regulome import paths
+from regulome import report_format as fmt
+from regulome.errors import UserError
+from regulome.report_inputs import VERDICTS, Item, Row, Step, read_table
+from regulome.report_notebook import anchor, ids
+
+PARTS = {
+    "1": "Part 1: binding",
+    "2": "Part 2: perturbation",
+    "3": "Part 3: circuits",
+    "4": "Part 4: stochastic",
+    "5": "All parts: knockouts",
+    "6": "All parts: figures and tables",
+}
+SYMBOLS = {"agrees": "✓", "differs": "✗", "not comparable": "○", "baseline": "▭", "ceiling": "△"}
+MEANINGS = {
+    "agrees": "the published value lies within our interval widened by the tolerance on either side",
+    "differs": "it lies outside",
+    "not comparable": "no published value can be set against ours; the row says why",
+    "baseline": "a simple method on the same data, beside which a model has to be seen",
+    "ceiling": "the best that any method could reach on these data",
+}
+TABLE_ROWS = 50
+
+
+def html_page(steps: list[Step], profile: str, others: list[str]) -> str:
+    """Return the results page of one profile.
+
+    Parameters
+    ----------
+    steps
+        All steps of the profile, in order.
+    profile
+        Name of the profile.
+    others
+        Profiles whose page lies beside this one.
+    """
+    return _render("report.html.j2", True, steps, profile, others=others, folder=None)
+
+
+def results_markdown(steps: list[Step], profile: str, folder: Path) -> str:
+    """Return RESULTS.md as it is to be written into `folder`: figures and notebooks are linked from there."""
+    return _render("results.md.j2", False, steps, profile, others=[], folder=folder)
+
+
+def _render(template: str, is_html: bool, steps: list[Step], profile: str, **extra) -> str:
+    environment = Environment(
+        loader=PackageLoader("regulome"), autoescape=is_html, trim_blocks=True, lstrip_blocks=True,
+        undefined=StrictUndefined, keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "number": fmt.number, "stated": fmt.stated, "duration": fmt.duration, "memory": fmt.memory,
+        "moment": fmt.moment, "md": fmt.markdown, "cell": fmt.cell, "key": fmt.key, "json": fmt.json_text,
+    }  # fmt: skip
+    environment.globals |= {
+        "symbols": SYMBOLS, "meanings": MEANINGS, "verdicts": VERDICTS, "table_rows": TABLE_ROWS,
+        "nothing": fmt.NOTHING, "ours": ours, "published": published, "interval": interval, "counts": counts,
+        "sentence": sentence, "figure_size": figure_size, "table": table, "relative": relative,
+        "file_url": file_url, "section_url": section_url, "row_id": row_id, "source_notebook": source_notebook,
+    }  # fmt: skip
+    done = [step for step in steps if not step.problem]
+    return environment.get_template(template).render(
+        profile=profile, steps=steps, done=done, parts=parts(done), counted=tuple(count_all(done)),
+        header=header(done), citations=citations(done), environments=environments(done),
+        leftovers=leftovers(steps), **extra,
+    )  # fmt: skip
+
+
+def parts(steps: list[Step]) -> list[tuple[str, list[Step]]]:
+    """Group steps by the first digit of their number, with the title of the part."""
+    groups = groupby(steps, key=lambda step: step.slug[0])
+    return [(PARTS.get(digit, f"Part {digit}"), list(group)) for digit, group in groups]
+
+
+def counts(steps: list[Step]) -> Counter:
+    """Count the verdicts of some steps."""
+    return Counter(row.verdict for step in steps for row in step.rows)
+
+
+def count_all(steps: list[Step]) -> list[str]:
+    """Return the verdicts that occur, in their fixed order; agreement and disagreement are always listed."""
+    found = counts(steps)
+    return [name for name in VERDICTS if found[name] or name in ("agrees", "differs")]
+
+
+def sentence(steps: list[Step]) -> str:
+    """Say in words how many numbers agree and how many differ."""
+    found = counts(steps)
+    compared = found["agrees"] + found["differs"]
+    if not compared:
+        text = "No published number is compared"
+    elif compared == 1:
+        text = "One published number is compared with ours: it " + (
+            "agrees" if found["agrees"] else "differs"
+        )
+    else:
+        text = f"{compared} published numbers are compared with ours: {_verb(found['agrees'], 'agree')}, "
+        text += _verb(found["differs"], "differ")
+    if found["not comparable"]:
+        text += f"; {found['not comparable']} could not be compared"
+    return text + "."
+
+
+def _verb(count: int, verb: str) -> str:
+    return f"{count or 'none'} {verb}{'s' if count == 1 else ''}"
+
+
+def ours(row: Row) -> str:
+    """Write our number with the decimals of the published one."""
+    return fmt.number(row.ours, fmt.decimals(row.published)) + _unit(row, row.ours)
+
+
+def interval(row: Row) -> str:
+    """Write the interval of our number in brackets, or nothing."""
+    text = fmt.interval(row.low, row.high, fmt.decimals(row.published))
+    return f"({text})" if text else ""
+
+
+def published(row: Row) -> str:
+    """Write the published number as the paper states it."""
+    return fmt.stated(row.published) + _unit(row, row.published)
+
+
+def _unit(row: Row, number: float | None) -> str:
+    return f"\N{NO-BREAK SPACE}{row.unit}" if row.unit and number is not None else ""
+
+
+def row_id(step: Step, row: Row) -> str:
+    """Return the id of a row of the results table, so that a list or a letter can link to it."""
+    return f"{step.slug}.row." + re.sub(r"[^\w.-]+", "-", row.id)
+
+
+def header(steps: list[Step]) -> dict[str, str]:
+    """Summarise the runs of all steps: commits, dates, machines, and the sum of the run times (seconds)."""
+    commits = dict.fromkeys(commit(step) for step in steps if "commit" in step.run)
+    many = f"{len(commits)} different ones, see the run times"
+    dates = sorted(fmt.moment(step.run["date"]) for step in steps if "date" in step.run)
+    seconds = [step.run["seconds"] for step in steps if "seconds" in step.run]
+    return {
+        "commit": (", ".join(commits) if len(commits) < 4 else many) or fmt.NOTHING,
+        "date": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else fmt.NOTHING,
+        "machine": ", ".join(dict.fromkeys(machine(step) for step in steps if "machine" in step.run))
+        or fmt.NOTHING,
+        "time": fmt.duration(sum(seconds)) if seconds else fmt.NOTHING,
+        "memory": fmt.memory(max((step.run.get("max_rss_mb", 0) for step in steps), default=0) or None),
+    }
+
+
+def commit(step: Step) -> str:
+    """Return the short commit of a run, and whether files differed from it."""
+    return str(step.run["commit"])[:10] + (" with uncommitted changes" if step.run.get("dirty") else "")
+
+
+def machine(step: Step) -> str:
+    """Describe the machine of a run: system, processor, number of cores."""
+    names = [str(step.run[name]) for name in ("machine", "cpu") if step.run.get(name)]
+    return ", ".join(names) + (f", {step.run['cores']} cores" if "cores" in step.run else "")
+
+
+def environments(steps: list[Step]) -> list[dict]:
+    """Group the steps by the software and machine they ran with; normally there is one group."""
+    groups: dict[tuple, dict] = {}
+    for step in steps:
+        packages = tuple(
+            sorted((str(name), str(version)) for name, version in step.run.get("packages", {}).items())
+        )
+        threads = str(step.run.get("threads", fmt.NOTHING))
+        stamp = (str(step.run.get("python", fmt.NOTHING)), machine(step) or fmt.NOTHING, threads, packages)
+        if step.run:
+            group = dict(zip(("python", "machine", "threads", "packages"), stamp, strict=True))
+            groups.setdefault(stamp, group | {"steps": []})["steps"].append(step.slug)
+    return list(groups.values())
+
+
+def citations(steps: list[Step]) -> list[dict]:
+    """Describe the data files that the steps used, from the data registry; UserError for an unknown key."""
+    from regulome import data
+
+    users: dict[str, list[str]] = {}
+    for step in steps:
+        for key in step.data:
+            users.setdefault(key, []).append(step.slug)
+    found = []
+    for key in sorted(users):
+        try:
+            found.append({"entry": data.describe(key), "key": key, "steps": users[key]})
+        except UserError as error:
+            manifest = paths.figures(steps[0].profile, users[key][0]) / "manifest.json"
+            raise UserError(f"{manifest}, field 'data': {error}") from None
+    return found
+
+
+def leftovers(steps: list[Step]) -> dict[str, list]:
+    """Collect what could not be run, what ran without a record, and the rows that could not be compared."""
+    return {
+        "unfinished": [step for step in steps if step.problem],
+        "unrecorded": [step for step in steps if not step.problem and not step.run],
+        "rows": [(step, row) for step in steps for row in step.rows if row.verdict == "not comparable"],
+    }
+
+
+def figure_size(step: Step, item: Item) -> tuple[int, int]:
+    """Return width and height of a figure in CSS pixels (96 an inch), so that it appears as large as it was drawn."""
+    file = step.folder / f"{item.name}.png"
+    try:
+        with Image.open(file) as image:
+            scale = 96 / (image.info.get("dpi", (96, 96))[0] or 96)
+            return round(image.width * scale), round(image.height * scale)
+    except OSError as error:
+        raise UserError(f"{file}: expected a PNG image ({error})") from None
+
+
+def table(step: Step, item: Item) -> dict:
+    """Return the first rows of a table as text: columns, which of them hold numbers, rows, number of all rows."""
+    frame = read_table(step.folder / f"{item.name}.csv")
+    numeric = [
+        all(fmt.is_number(text) for text in frame.iloc[:, place] if text) for place in range(frame.shape[1])
+    ]
+    rows = frame.head(TABLE_ROWS).itertuples(index=False, name=None)
+    return {"columns": list(frame.columns), "numeric": numeric, "rows": list(rows), "total": len(frame)}
+
+
+def file_url(step: Step, name: str) -> str:
+    """Address of a copied output, relative to the results page."""
+    return quote(f"figures/{step.profile}/{step.slug}/{name}")
+
+
+def section_url(step: Step, section: str) -> str:
+    """Address of a section of the executed notebook, relative to the results page; nothing without notebook page."""
+    if step.notebook is None:
+        return ""
+    page_ids = _page_ids(step.notebook, step.notebook.stat().st_mtime_ns)
+    return f"notebooks/{step.profile}/{step.slug}.html{anchor(page_ids, section)}"
+
+
+@lru_cache
+def _page_ids(file: Path, changed: int) -> set[str]:
+    """Read the heading ids of a notebook page once, not once a row; `changed` makes a rewritten page a new one."""
+    return ids(file.read_text(encoding="utf-8"))
+
+
+def relative(folder: Path, file: Path) -> str:
+    """Address of a file relative to the folder of the document that links it."""
+    return quote(Path(os.path.relpath(file, folder)).as_posix())
+
+
+def source_notebook(step: Step) -> Path | None:
+    """Return the notebook of a step in the repository, if it is there."""
+    file = paths.notebooks() / f"{step.slug}.ipynb"
+    return file if file.is_file() else None

@@ -1,0 +1,76 @@
+"""The steps of the pipeline, as the table STEPS at the top of the Snakefile states them.
+
+The Snakefile is the table of contents that people read; the runner and the command line read the same lines here,
+so that what a step writes is stated once. The table is a Python literal: it is parsed, never run.
+"""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+from regulome import paths
+from regulome.errors import UserError, closest
+
+KEYS = ("about", "figures", "tables", "reads", "data", "after", "mem_mb", "minutes")
+TABLE = re.compile(r"^STEPS = (\{.*?^\})", re.DOTALL | re.MULTILINE)
+EVERY_STEP = ("results.csv", "manifest.json")
+
+
+def relative(path: Path) -> str:
+    """Return a path as rules and messages show it: relative to the checkout where it lies inside."""
+    path = Path(path)
+    return str(path.relative_to(paths.root())) if path.is_relative_to(paths.root()) else str(path)
+
+
+def table() -> dict[str, dict[str, Any]]:
+    """Return the table of steps: slug to entry.
+
+    Raises
+    ------
+    UserError
+        If the Snakefile holds no table, or an entry has a key that means nothing.
+    """
+    match = TABLE.search((paths.root() / "Snakefile").read_text(encoding="utf-8"))
+    try:
+        steps = ast.literal_eval(match[1]) if match else None
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"Snakefile: the table STEPS has to be a literal: {error}") from None
+    if steps is None:
+        raise UserError("Snakefile: found no table 'STEPS = {...}' that starts and ends at the beginning of a line")
+    for slug, entry in steps.items():
+        for key in entry:
+            if key not in KEYS:
+                raise UserError(f"Snakefile: step {slug!r}: unknown key {key!r}{closest(key, KEYS)}")
+    return steps
+
+
+def step(slug: str, profile: str = "mini") -> dict[str, Any]:
+    """Return the entry of one step, with every key present and ``{"mini": ..., "paper": ...}`` resolved.
+
+    Raises
+    ------
+    UserError
+        If there is no such step or profile.
+    """
+    steps = table()
+    if slug not in steps:
+        raise UserError(f"no step {slug!r}{closest(slug, steps)}; the Snakefile lists: {', '.join(steps)}")
+    if profile not in paths.PROFILES:
+        raise UserError(f"no profile {profile!r}{closest(profile, paths.PROFILES)}; expected mini or paper")
+    entry = {"about": "", "figures": [], "tables": [], "reads": [], "data": [], "after": [], "mem_mb": 2000, "minutes": 60}
+    entry |= steps[slug]
+    return {key: value[profile] if isinstance(value, dict) else value for key, value in entry.items()}
+
+
+def outputs(slug: str, profile: str) -> list[Path]:
+    """Return the files that a step has to leave in its output folder."""
+    entry = step(slug, profile)
+    names = [f"{name}.{kind}" for name in entry["figures"] for kind in ("png", "pdf", "csv")]
+    names += [f"{name}.csv" for name in entry["tables"]]
+    return [paths.figures(profile, slug) / name for name in (*names, *EVERY_STEP)]
+
+
+def executed(slug: str, profile: str) -> list[Path]:
+    """Return the executed notebook and its page."""
+    return [paths.build(profile) / f"{slug}.ipynb", paths.build(profile) / f"{slug}.html"]

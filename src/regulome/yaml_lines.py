@@ -1,0 +1,72 @@
+"""Flat YAML files read with the line of each key, so that a message can name the line to mend."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from regulome.errors import UserError
+from regulome.steps import relative
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose floats need no dot and no exponent sign: to YAML 1.1, and so to PyYAML, ``1e-4`` is text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def scalar(text: str) -> Any:
+    """Read one value, such as that of a command-line option."""
+    return yaml.load(text, Loader=_Loader)
+
+
+def read_mapping(path: Path) -> dict[str, tuple[Any, int]]:
+    """Read a YAML file of ``key: value`` pairs.
+
+    Returns
+    -------
+    dict
+        For each key its value and the number of its line.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is not YAML or not a mapping, or names a key twice (YAML would keep the last).
+    """
+    name = relative(path)
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{name}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: cannot be read: {error}") from None
+    except yaml.reader.ReaderError as error:
+        raise UserError(f"{name}: not YAML text: {error.reason} at character {error.position}") from None
+    try:
+        return _pairs(loader, name)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise UserError(f"{name}, line {mark.line + 1 if mark else '?'}: {error.problem or error.context}") from None
+    finally:
+        loader.dispose()
+
+
+def _pairs(loader: _Loader, name: str) -> dict[str, tuple[Any, int]]:
+    node = loader.get_single_node()
+    if node is None:
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        raise UserError(f"{name}, line {node.start_mark.line + 1}: expected 'key: value' pairs")
+    found: dict[str, tuple[Any, int]] = {}
+    for key_node, value_node in node.value:
+        key, line = str(loader.construct_object(key_node, deep=True)), key_node.start_mark.line + 1
+        if key in found:
+            raise UserError(f"{name}, line {line}: key {key!r} is given twice, first in line {found[key][1]}")
+        found[key] = loader.construct_object(value_node, deep=True), line
+    return found
