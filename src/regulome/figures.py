@@ -1,154 +1,53 @@
-"""Figures and tables of a notebook: drawn in one style, written with reproducible bytes, listed in a manifest.
+"""Figures and tables of a notebook: written with reproducible bytes and listed in a manifest.
 
-`Output` is what a notebook uses. `save` alone writes one figure with the data drawn in it.
+`Output` is what a notebook uses; `save` alone writes one figure with the data drawn in it. How figures look
+is in `regulome.style`, whose names are offered here as well.
 """
 
 import io
 import json
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regulome import data, paths
 from regulome.errors import UserError
+from regulome.style import DOUBLE, PALETTE, SINGLE, heatmap_signed, panel_letter, style
 from regulome.tables import csv_bytes, write_bytes
+from regulome.verdicts import RESULT_COLUMNS, result
 
-SINGLE = 89 / 25.4  # width of a figure in one journal column, inches
-DOUBLE = 183 / 25.4  # width over two columns, inches
+__all__ = [
+    "DOUBLE",
+    "PALETTE",
+    "SINGLE",
+    "Output",
+    "heatmap_signed",
+    "panel_letter",
+    "save",
+    "style",
+]
+
 DPI = 200  # of the png files
-
-# Okabe and Ito, "Color Universal Design" (2008)
-PALETTE = {
-    "blue": "#0072B2",
-    "vermillion": "#D55E00",
-    "green": "#009E73",
-    "purple": "#CC79A7",
-    "orange": "#E69F00",
-    "sky": "#56B4E9",
-    "yellow": "#F0E442",
-    "black": "#000000",
-}
-
-RESULT_COLUMNS = (
-    "id",
-    "quantity",
-    "ours",
-    "low",
-    "high",
-    "published",
-    "tolerance",
-    "unit",
-    "verdict",
-    "source",
-    "section",
-    "function",
-    "note",
-)
-ROLES = ("baseline", "ceiling")
 RESERVED = ("results", "manifest", "run")
-
-
-def style() -> None:
-    """Load the style of all figures (``style.mplstyle``) for the rest of the session."""
-    plt.style.use(Path(__file__).with_name("style.mplstyle"))
-
-
-def panel_letter(ax: Axes, letter: str) -> None:
-    """Write the bold panel letter of a journal figure at the upper left of a panel, outside its axes."""
-    ax.annotate(
-        letter,
-        xy=(0, 1),
-        xycoords="axes fraction",
-        xytext=(-20, 4),
-        textcoords="offset points",
-        fontsize=plt.rcParams["font.size"] + 2,
-        fontweight="bold",
-        va="bottom",
-        ha="left",
-    )
-
-
-def heatmap_signed(
-    df: pd.DataFrame,
-    ax: Axes,
-    label: str = "",
-    limit: float | None = None,
-    digits: int = 2,
-    annotate: bool = True,
-    colorbar: bool = True,
-) -> Axes:
-    """Draw signed values as a matrix whose colours are centred at zero.
-
-    The map runs from brown (negative) over white to blue-green (positive) and is safe for colour-blind readers; the
-    written values carry the sign a second time.
-
-    Parameters
-    ----------
-    df
-        Matrix, rows by columns, with the labels to be written; missing values stay blank.
-    label
-        Name and unit of the values, written at the colour bar.
-    limit
-        Value of the darkest colours (default: the largest absolute value).
-    digits
-        Decimals of the written values.
-
-    Raises
-    ------
-    UserError
-        If there is no finite value, a value is infinite, or the limit is not positive.
-    """
-    import seaborn as sns
-
-    values = df.to_numpy(dtype=float)
-    if np.isinf(values).any() or not np.isfinite(values).any():
-        raise UserError(
-            "heatmap: found infinite values only or among others; expected finite or missing values"
-        )
-    if limit is not None and not (math.isfinite(limit) and limit > 0):
-        raise UserError(f"heatmap: found limit {limit}; expected a positive number")
-    largest = limit or float(np.nanmax(np.abs(values))) or 1.0
-    sns.heatmap(
-        pd.DataFrame(values, df.index, df.columns),
-        ax=ax,
-        cmap="BrBG",
-        center=0,
-        vmin=-largest,
-        vmax=largest,
-        annot=annotate,
-        fmt=f"+.{digits}f",
-        annot_kws={"fontsize": plt.rcParams["xtick.labelsize"]},
-        linewidths=0.5,
-        linecolor="white",
-        square=True,
-        cbar=colorbar,
-        cbar_kws={"label": label, "shrink": 0.8} if colorbar else None,
-    )
-    ax.tick_params(length=0)
-    ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
-    return ax
 
 
 def save(fig: Figure, df: pd.DataFrame, name: str, folder: str | Path) -> list[Path]:
     """Write NAME.png, NAME.pdf and NAME.csv (the data drawn in the figure); return their paths.
 
     The same figure and data give the same bytes: no dates, no software names. Numbers of the csv have six
-    significant digits, see `regulome.tables.csv_bytes`. All three are rendered before the first is written, so a
-    figure that cannot be drawn leaves earlier files untouched.
+    significant digits, see `regulome.tables.csv_bytes`. All three are rendered before the first is written,
+    so that a figure that cannot be drawn leaves earlier files untouched.
 
     Raises
     ------
     UserError
-        If the name is not lower-case letters, digits and underscores, the table is empty or malformed, or the folder
-        cannot be written.
+        If the name is not lower-case letters, digits and underscores, the table is empty or malformed, or the
+        folder cannot be written.
     """
     _check_name(name)
     content = {"png": _render(fig, "png"), "pdf": _render(fig, "pdf"), "csv": _table_bytes(df, name)}
@@ -182,7 +81,7 @@ def _check_name(name: str) -> None:
 
 
 class Output:
-    """Everything one notebook leaves: figures, tables, ours-versus-published rows and the manifest that lists them.
+    """What one notebook leaves: figures, tables, ours-versus-published rows and the manifest that lists them.
 
     Parameters
     ----------
@@ -212,7 +111,7 @@ class Output:
         self.slug, self.profile = slug, profile
         self.title = title or slug[3:].replace("_", " ").capitalize()
         self.folder = paths.figures(profile, slug)
-        self._parameters = json.loads(json.dumps(dict(parameters or {}), default=_plain))
+        self._parameters = _plain_parameters(dict(parameters or {}))
         self._figures: list[dict] = []
         self._tables: list[dict] = []
         self._rows: list[dict] = []
@@ -254,21 +153,15 @@ class Output:
         note: str = "",
         role: str | None = None,
     ) -> str:
-        """Add a row of ours versus published and return its verdict.
-
-        The verdict is "agrees" if ``low - tolerance <= published <= high + tolerance`` and ours is finite, else
-        "differs"; "not comparable" without a published number; a given role replaces it.
+        """Add a row of ours versus published and return its verdict, see `regulome.verdicts.result`.
 
         Parameters
         ----------
         id, quantity
             Unique name of the row (``fig1b.sensitivity``) and what it is in words.
-        ours, low, high
-            Our value and its interval in `unit`; an interval that is missing or not finite is replaced by ours.
-        published
-            The paper's value, None if it cannot be compared: the note then says why.
-        tolerance
-            Absolute, in `unit`.
+        ours, low, high, published, tolerance, unit
+            Our value and its interval (default: ours), the paper's value (None: the note says why there is
+            none) and the absolute tolerance, all in `unit`.
         source, section, function
             Where the paper states it; section of the notebook; function of the package that computes it.
         role
@@ -277,20 +170,24 @@ class Output:
         Raises
         ------
         UserError
-            Repeated id, an empty id or quantity, a value that is no number, a negative tolerance, a reversed interval,
-            an unknown role, or neither published value nor note nor role.
+            An empty or repeated id, an empty quantity, and as `regulome.verdicts.result`.
         """
         self._check_open()
         where = f"{self.slug}, result '{id}'"
         if not id or not quantity:
-            raise UserError(f"{where}: id and quantity must not be empty")
+            raise UserError(f"{where}: found an empty id or quantity; expected text")
         if any(row["id"] == id for row in self._rows):
             raise UserError(f"{where}: the id is used already; expected a new one")
-        if role is not None and role not in ROLES:
-            raise UserError(f"{where}: found role '{role}'; expected {' or '.join(ROLES)}")
-        if published is None and role is None and not note:
-            raise UserError(f"{where}: without a published value the note must say why it cannot be compared")
-        row = _result(where, ours, published, tolerance, low, high, note, role)
+        row = result(
+            where,
+            ours=ours,
+            published=published,
+            tolerance=tolerance,
+            low=low,
+            high=high,
+            note=note,
+            role=role,
+        )
         words = {"id": id, "quantity": quantity, "unit": unit, "source": source}
         self._rows.append(row | words | {"section": section, "function": function})
         return row["verdict"]
@@ -307,7 +204,7 @@ class Output:
         self._data.update(data.describe(key).key for key in keys)
 
     def close(self) -> None:
-        """Write results.csv (a header alone if there are no rows), then manifest.json; nothing can be added later."""
+        """Write results.csv (a header alone without rows), then manifest.json; nothing can be added later."""
         self._check_open()
         manifest = {
             "slug": self.slug,
@@ -338,58 +235,15 @@ class Output:
             raise UserError(f"{self.slug}: the output is closed; expected close() as the last call")
 
 
-def _result(
-    where: str,
-    ours: float,
-    published: float | None,
-    tolerance: float,
-    low: float | None,
-    high: float | None,
-    note: str,
-    role: str | None,
-) -> dict:
-    ours, tolerance = _float(where, "ours", ours), _float(where, "tolerance", tolerance)
-    bounds = [ours if given is None else _float(where, "low or high", given) for given in (low, high)]
-    published = None if published is None else _float(where, "published", published)
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise UserError(f"{where}: found tolerance {tolerance}; expected a number of at least 0")
-    if published is not None and not math.isfinite(published):
-        raise UserError(f"{where}: found published {published}; expected a finite number, or None")
-    notes = [note or role or ""]
-    if not math.isfinite(ours):
-        notes.append("ours is not finite")
-    if not all(math.isfinite(bound) for bound in bounds):
-        if math.isfinite(ours):
-            notes.append("the interval is not finite, ours stands for it")
-        bounds = [ours, ours]
-    if bounds[0] > bounds[1]:
-        raise UserError(f"{where}: found the interval {bounds[0]:g} to {bounds[1]:g}; expected low <= high")
-    inside = (
-        math.isfinite(ours)
-        and published is not None
-        and bounds[0] - tolerance <= published <= bounds[1] + tolerance
-    )
-    verdict = role or ("not comparable" if published is None else "agrees" if inside else "differs")
-    return {
-        "ours": ours,
-        "low": bounds[0],
-        "high": bounds[1],
-        "published": published,
-        "tolerance": tolerance,
-        "verdict": verdict,
-        "note": "; ".join(text for text in notes if text),
-    }
-
-
-def _float(where: str, field: str, value: object) -> float:
+def _plain_parameters(parameters: dict) -> dict:
+    """Reduce parameters to what JSON holds, so that the manifest can be compared between runs."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UserError(f"{where}: found {field} = {value!r}; expected a number") from None
+        return json.loads(json.dumps(parameters, default=_plain, allow_nan=False))
+    except ValueError:
+        raise UserError("parameters: found a number that is not finite; expected finite numbers") from None
 
 
 def _plain(value: object) -> object:
-    """Turn what JSON does not know into what it knows, for the parameters in the manifest."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Path):

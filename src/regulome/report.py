@@ -15,11 +15,12 @@ def build(profile: str) -> Path:
     """Write the report of all profiles that have outputs, with the page of `profile` as ``index.html``.
 
     The report folder gets ``index.html``, ``mini.html``, ``paper.html``, copies of figures and tables under
-    ``figures/<profile>/<slug>`` and of the executed notebooks under ``notebooks/<profile>``. It is self-contained: it
-    can be copied and opened from disk. Everything is read, checked and prepared in a folder beside these names before
-    the first of them is replaced.
+    ``figures/<profile>/<slug>`` and of the executed notebooks under ``notebooks/<profile>``. It is
+    self-contained: it can be copied and opened from disk. Everything is read, checked and prepared in a
+    folder beside these names before the first of them is replaced.
 
-    RESULTS.md is written for `profile` alone: at the repository root for the paper profile, else in the build folder.
+    RESULTS.md is written for `profile` alone: at the repository root for the paper profile, else in the
+    build folder.
 
     Parameters
     ----------
@@ -34,13 +35,12 @@ def build(profile: str) -> Path:
     Raises
     ------
     UserError
-        Unknown profile, malformed outputs (names the file and the field or row), or a report folder that cannot be
-        written or that holds the outputs themselves. The existing report stays as it is.
+        Unknown profile, malformed outputs (names the file and the field or row), or a report folder that
+        cannot be written or that holds the outputs themselves. The existing report stays as it is.
     """
     if profile not in paths.PROFILES:
-        raise UserError(
-            f"unknown profile '{profile}'{closest(profile, paths.PROFILES)}; expected {' or '.join(paths.PROFILES)}"
-        )
+        known = " or ".join(paths.PROFILES)
+        raise UserError(f"unknown profile '{profile}'{closest(profile, paths.PROFILES)}; expected {known}")
     _check_folder(paths.report())
     steps = {name: read_steps(name) for name in paths.PROFILES}
     shown = [

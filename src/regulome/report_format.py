@@ -44,7 +44,7 @@ def stated(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None, at_least: int = 0) -> str:
-    """Write an interval with an en dash, spaced when a sign could be mistaken for it; nothing without bounds."""
+    """Write an interval with an en dash, spaced beside a minus sign; nothing without bounds."""
     if low is None or high is None:
         return ""
     bounds = number(low, at_least), number(high, at_least)
@@ -97,7 +97,7 @@ def moment(text: str) -> str:
 
 
 def markdown(text: object) -> str:
-    """Escape text for a line or a table cell of Markdown: no markup, no HTML, no mathematics, no line breaks."""
+    """Escape text for a line or table cell of Markdown: no markup, HTML, mathematics or line breaks."""
     line = " ".join(str(text).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|$~])", r"\\\1", line)

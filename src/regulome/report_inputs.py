@@ -120,8 +120,8 @@ def read_results(file: Path) -> tuple[Row, ...]:
     Raises
     ------
     UserError
-        Missing file, other columns than the documented ones, a number that is not finite, an unknown verdict, a
-        comparison without both numbers, or a repeated id: names the file, the row and the column.
+        Missing file, other columns than the documented ones, a number that is not finite, an unknown
+        verdict, a comparison without both numbers, or a repeated id: names file, row and column.
     """
     columns = [column.name for column in fields(Row)]
     try:
@@ -152,10 +152,8 @@ def _row(where: str, columns: list[str], line: list[str]) -> Row:
         if not cells[name].strip():
             raise UserError(f"{where}, column '{name}': found nothing; expected text")
     if cells["verdict"] not in VERDICTS:
-        guess = closest(cells["verdict"], VERDICTS)
-        raise UserError(
-            f"{where}, column 'verdict': found '{cells['verdict']}'{guess}; expected one of {', '.join(VERDICTS)}"
-        )
+        found = f"'{cells['verdict']}'{closest(cells['verdict'], VERDICTS)}"
+        raise UserError(f"{where}, column 'verdict': found {found}; expected one of {', '.join(VERDICTS)}")
     numbers = {name: _number(where, name, cells[name]) for name in NUMBERS}
     if cells["verdict"] in ("agrees", "differs"):
         for name in ("ours", "published"):
@@ -182,8 +180,8 @@ def _number(where: str, name: str, text: str) -> float | None:
 def read_benchmarks(slug: str, profile: str) -> dict:
     """Sum the seconds and take the largest memory (MB) over the Snakemake benchmark files of a step.
 
-    A sharded step has several, ``SLUG.SHARD.benchmark.tsv``. Snakemake writes ``NA`` or ``-`` for a step that ended
-    before it was measured.
+    A sharded step has several, ``SLUG.SHARD.benchmark.tsv``. Snakemake writes ``NA`` or ``-`` for a step that
+    ended before it was measured.
     """
     seconds, memory = [], []
     for file in sorted(paths.build(profile).glob(f"{slug}.*benchmark.tsv")):

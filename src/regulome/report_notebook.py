@@ -1,19 +1,19 @@
-"""The page of an executed notebook: where its headings are, and a copy that needs nothing from the network."""
+"""The page of an executed notebook: where its headings are, and a copy that needs no network."""
 
 import html
 import re
-from functools import lru_cache
+from functools import cache
 
 from bs4 import BeautifulSoup, Tag
 
 MATH = re.compile(r"\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\s](?:[^$]*[^$\s])?)\$", re.DOTALL)
 
 
-@lru_cache(maxsize=None)
+@cache
 def heading_id(heading: str) -> str:
-    """Return the id that nbconvert gives to a Markdown heading, by rendering it with nbconvert's own renderer.
+    """Return the id that nbconvert gives to a Markdown heading, by rendering it with nbconvert.
 
-    The rule is: text of the rendered heading, spaces to hyphens, then URL quoting; ``$\\lambda$`` and ``λ`` differ.
+    The rule: text of the rendered heading, spaces to hyphens, then URL quoting; ``$\\lambda$`` is not ``λ``.
     """
     from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
@@ -28,7 +28,7 @@ def ids(page: str) -> set[str]:
 
 
 def anchor(page_ids: set[str], section: str) -> str:
-    """Return ``#id`` of a section heading, or nothing when the page has no such heading (the link stays good)."""
+    """Return ``#id`` of a section heading, or nothing when the page has no such heading."""
     name = heading_id(section) if section.strip() else ""
     return f"#{name}" if name and name in page_ids else ""
 
@@ -36,8 +36,8 @@ def anchor(page_ids: set[str], section: str) -> str:
 def self_contained(page: str, back: str, back_text: str) -> str:
     """Return a notebook page without remote scripts and styles, with its equations as MathML and a link back.
 
-    nbconvert's page loads RequireJS, MathJax and Mermaid from a server: without a network its equations would stay
-    TeX source and the browser would report errors. Browsers draw MathML themselves.
+    nbconvert's page loads RequireJS, MathJax and Mermaid from a server: without a network its equations
+    would stay TeX source and the browser would report errors. Browsers draw MathML themselves.
 
     Parameters
     ----------

@@ -69,7 +69,8 @@ def _render(template: str, is_html: bool, steps: list[Step], profile: str, **ext
         "symbols": SYMBOLS, "meanings": MEANINGS, "verdicts": VERDICTS, "table_rows": TABLE_ROWS,
         "nothing": fmt.NOTHING, "ours": ours, "published": published, "interval": interval, "counts": counts,
         "sentence": sentence, "figure_size": figure_size, "table": table, "relative": relative,
-        "file_url": file_url, "section_url": section_url, "row_id": row_id, "source_notebook": source_notebook,
+        "file_url": file_url, "section_url": section_url, "row_id": row_id,
+        "source_notebook": source_notebook,
     }  # fmt: skip
     done = [step for step in steps if not step.problem]
     return environment.get_template(template).render(
@@ -213,7 +214,7 @@ def leftovers(steps: list[Step]) -> dict[str, list]:
 
 
 def figure_size(step: Step, item: Item) -> tuple[int, int]:
-    """Return width and height of a figure in CSS pixels (96 an inch), so that it appears as large as it was drawn."""
+    """Return width and height of a figure in CSS pixels (96 an inch): as large as it was drawn."""
     file = step.folder / f"{item.name}.png"
     try:
         with Image.open(file) as image:
@@ -224,7 +225,7 @@ def figure_size(step: Step, item: Item) -> tuple[int, int]:
 
 
 def table(step: Step, item: Item) -> dict:
-    """Return the first rows of a table as text: columns, which of them hold numbers, rows, number of all rows."""
+    """Return the head of a table as text: columns, which of them hold numbers, rows, number of all rows."""
     frame = read_table(step.folder / f"{item.name}.csv")
     numeric = [
         all(fmt.is_number(text) for text in frame.iloc[:, place] if text) for place in range(frame.shape[1])
@@ -239,7 +240,7 @@ def file_url(step: Step, name: str) -> str:
 
 
 def section_url(step: Step, section: str) -> str:
-    """Address of a section of the executed notebook, relative to the results page; nothing without notebook page."""
+    """Address of a section of the executed notebook, relative to the results page; nothing without one."""
     if step.notebook is None:
         return ""
     page_ids = _page_ids(step.notebook, step.notebook.stat().st_mtime_ns)
@@ -248,7 +249,7 @@ def section_url(step: Step, section: str) -> str:
 
 @lru_cache
 def _page_ids(file: Path, changed: int) -> set[str]:
-    """Read the heading ids of a notebook page once, not once a row; `changed` makes a rewritten page a new one."""
+    """Read the heading ids once a page, not once a row; `changed` tells a rewritten page from an old one."""
     return ids(file.read_text(encoding="utf-8"))
 
 

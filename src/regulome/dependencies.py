@@ -1,0 +1,119 @@
+"""What a step depends on: its notebook, its parameters, the modules these import and the files they name.
+
+Modules are found by reading ``import`` statements, anywhere in a file, and following them; nothing is imported.
+A module loaded by a computed name is not found, so the project has none.
+"""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from regulome import parameters, paths, steps
+from regulome.errors import UserError, closest
+
+PACKAGE = "regulome"
+
+
+def closure(script: Path) -> list[Path]:
+    """Return the files of the package that a notebook script uses, directly or through other modules.
+
+    These are its modules, the ``__init__`` of their packages, and each file beside a module that the module names in
+    a string (a style file, a template).
+
+    Raises
+    ------
+    UserError
+        If a file has a syntax error; the message names file and line.
+    """
+    source = paths.root() / "src"
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        tree = _parse(path)
+        modules = {module for name in _imports(tree, path, source) for module in _files(name, source)}
+        waiting += modules - found
+        found |= modules
+        if path != script:
+            found |= _named_files(tree, path)
+    return sorted(found)
+
+
+def inputs(slug: str, profile: str) -> list[Path]:
+    """Return every file whose change makes a step run again.
+
+    Beside notebook, parameters, modules and lock these are the files that the Snakefile's table states (``reads``, and
+    the outputs of the steps in ``after``) and those that a text parameter names.
+    """
+    entry = steps.step(slug, profile)
+    script = parameters.script(slug)
+    found = [script, script.with_suffix(".ipynb"), parameters.file(slug, profile)]
+    found += [*closure(script), paths.root() / "requirements.lock"]
+    found += [paths.root() / name for name in entry["reads"]]
+    found += [output for other in entry["after"] for output in steps.outputs(other, profile)]
+    found += _files_in(list(parameters.values(slug, profile).values()))
+    return list(dict.fromkeys(found))
+
+
+def registry_entries(slug: str, profile: str) -> dict[str, Any]:
+    """Return the registry entries of the real data that a step uses: another checksum makes it run again.
+
+    Raises
+    ------
+    UserError
+        If the table names a key that ``data/registry.yaml`` does not have.
+    """
+    keys = steps.step(slug, profile)["data"]
+    registry = yaml.safe_load((paths.data() / "registry.yaml").read_text(encoding="utf-8")) if keys else {}
+    for key in keys:
+        if key not in registry:
+            raise UserError(f"Snakefile: step {slug!r}: no data {key!r} in data/registry.yaml{closest(key, registry)}")
+    return {key: registry[key] for key in sorted(keys)}
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{steps.relative(path)}: no such file") from None
+    except SyntaxError as error:
+        raise UserError(f"{steps.relative(path)}, line {error.lineno}: {error.msg}") from None
+
+
+def _imports(tree: ast.Module, path: Path, source: Path) -> set[str]:
+    """Return the dotted names that a file imports; ``from a import b`` gives ``a.b``, whatever ``b`` is."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = path.relative_to(source).parts[: -node.level]
+                base = ".".join([*package, base] if base else package)
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == PACKAGE}
+
+
+def _files(name: str, source: Path) -> list[Path]:
+    """Return the files of a dotted name: the module, if there is one, and the ``__init__`` of each package above it."""
+    parts = name.split(".")
+    levels = [source.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
+    candidates = [path for level in levels for path in (level.with_suffix(".py"), level / "__init__.py")]
+    return [path for path in candidates if path.is_file()]
+
+
+def _named_files(tree: ast.Module, module: Path) -> set[Path]:
+    """Return the files in a module's folder that a string of the module names."""
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    candidates = [module.parent / text for text in texts if "." in text and len(text) < 200 and "\n" not in text]
+    return {path for path in candidates if path.suffix not in ("", ".py") and path.is_file()}
+
+
+def _files_in(values: list[Any]) -> list[Path]:
+    """Return the files that text parameters name, relative to the checkout or absolute."""
+    texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
+    candidates = [paths.root() / text for text in texts if isinstance(text, str) and "." in text and len(text) < 1000]
+    return [path for path in candidates if path.is_file()]

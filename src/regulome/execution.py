@@ -1,0 +1,112 @@
+"""Executing a notebook with papermill, and showing it: progress, failure message, HTML page."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regulome import parameters, paths, provenance
+from regulome.errors import UserError
+from regulome.pairing import KERNEL, without_iri_check
+from regulome.progress import Progress
+from regulome.steps import relative
+from regulome.tables import write_bytes
+
+
+def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float, Path]:
+    """Execute a notebook with the parameters that differ from its own defaults, and render its page.
+
+    The notebook grows under the name ``<slug>.running.ipynb`` in ``build/<profile>`` and becomes ``<slug>.ipynb``
+    when all cells have run, or ``<slug>.failed.ipynb``.
+
+    Returns
+    -------
+    seconds : float
+        Time that the notebook took.
+    page : Path
+        The executed notebook as HTML.
+
+    Raises
+    ------
+    UserError
+        If a cell fails; the message names the executed notebook, the cell, the heading above it and the exception.
+    """
+    without_iri_check()
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    build = paths.build(profile)
+    build.mkdir(parents=True, exist_ok=True)
+    running, failed = build / f"{slug}.running.ipynb", build / f"{slug}.failed.ipynb"
+    final = build / f"{slug}.ipynb"
+    failed.unlink(missing_ok=True)
+    source = nbformat.read(parameters.script(slug).with_suffix(".ipynb"), as_version=4)
+    progress = Progress(slug, len(source.cells) + bool(changed), provenance.expected_seconds(slug, profile))
+    try:
+        papermill.execute_notebook(
+            source,
+            running,
+            parameters=dict(changed),
+            engine_name=_engine(),
+            kernel_name=KERNEL,
+            cwd=paths.root(),
+            progress_bar=False,
+            progress=progress,
+        )
+    except PapermillExecutionError as error:
+        os.replace(running, failed)
+        raise UserError(_failure(slug, failed, error.cell_index + 1, error.ename, error.evalue)) from None
+    except RuntimeError as error:  # nbclient's DeadKernelError, or a kernel that never answered
+        os.replace(running, failed)
+        what = f"{error}; the system may have run out of memory"
+        raise UserError(_failure(slug, failed, progress.n - 1, "kernel died", what)) from None
+    finally:
+        progress.close()
+    os.replace(running, final)
+    page = render(final)
+    progress.done(relative(page))
+    return progress.elapsed, page
+
+
+def render(notebook: Path) -> Path:
+    """Write the page of an executed notebook beside it: one HTML file with its figures inside."""
+    without_iri_check()
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(embed_images=True)
+    resources = {"metadata": {"name": notebook.stem, "path": str(paths.notebooks())}}
+    text, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4), resources=resources)
+    page = notebook.with_suffix(".html")
+    write_bytes(page, text.encode("utf-8"))
+    return page
+
+
+def _engine() -> str:
+    """Register papermill's own engine with our progress in the place of its bar; return its name."""
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, *, progress, **options):
+            nb_man.pbar = progress
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+    papermill_engines.register("regulome", Engine)
+    return "regulome"
+
+
+def _failure(slug: str, notebook: Path, index: int, name: str, value: str) -> str:
+    """Say which cell failed and how; a UserError's own message needs no class name in front."""
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells
+    headings = [cell.source for cell in cells[: index + 1] if cell.cell_type == "markdown"]
+    titles = [title for source in headings for title in re.findall(r"^#+\s+(.+)$", source, re.MULTILINE)]
+    section = f", under '{titles[-1]}'" if titles else ""
+    count = cells[index + 1].get("execution_count") if index + 1 < len(cells) else None
+    lines = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", value).splitlines() if line.strip()]
+    what = lines[0] if name == "UserError" and lines else ": ".join([name, *lines[:1]])
+    return f"{slug}: cell [{count}]{section} failed\n{what}\nopen {relative(notebook)} to see the cell and what led to it"
