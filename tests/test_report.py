@@ -1,21 +1,22 @@
 """The report: every link good, every number counted, everything escaped, nothing from the network."""
 
 import csv
+import functools
+import io
+import itertools
 import json
 import math
 import re
+import shutil
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import matplotlib
+import matplotlib.figure
 import pandas as pd
 import pytest
 
-from regulome import report, report_format, report_inputs, report_notebook
+from regulome import figures, report, report_format, report_inputs, report_notebook
 from regulome.errors import UserError
-
-matplotlib.use("Agg")
 
 COLUMNS = [
     "id", "quantity", "ours", "low", "high", "published", "tolerance", "unit", "verdict", "source", "section",
@@ -23,17 +24,19 @@ COLUMNS = [
 ]  # fmt: skip
 SECTION = "Sparsening: $\\lambda$ & *links* at 50%"
 ROWS = [
-    ["fig1b.sensitivity", "sensitivity at I=1", 0.4012345678901234, 0.35, 0.44, 0.396, 0.05, "", "agrees", "Fig. 1b",
-     SECTION, "regulome.circuits.adaptation.sensitivity", ""],
-    ["fig1b.error", "adaptation error", 0.31, "", "", 0.021, 0.02, "s", "differs", "Fig. 1b", SECTION, "", ""],
-    ["fig1b.mean", "mean of the targets", 0.2, "", "", "", "", "", "baseline", "", "No such heading", "", "baseline"],
+    ["fig1b.sensitivity", "sensitivity at I=1", 0.4012345678901234, 0.35, 0.44, 0.396, 0.05, "", "agrees",
+     "Fig. 1b", SECTION, "regulome.circuits.adaptation.sensitivity", ""],
+    ["fig1b.error", "adaptation error", 0.31, "", "", 0.021, 0.02, "s", "differs", "Fig. 1b", SECTION, "",
+     ""],
+    ["fig1b.mean", "mean of the targets", 0.2, "", "", "", "", "", "baseline", "", "No such heading", "",
+     "baseline"],
     ["fig1b.split", "held-out loss <b>", 2.5e-7, "", "", "", "", "", "not comparable", "Fig. S1", "", "",
      "the split is not published"],
 ]  # fmt: skip
 RUN = {
     "commit": "0123456789abcdef0123", "date": "2026-01-02T03:04:05+00:00", "machine": "Linux x86_64",
     "cpu": "Test <CPU>", "cores": 2, "python": "3.11.9", "packages": {"torch": "2.13.0", "numpy": "2.4.6"},
-    "seconds": 72.4, "max_rss_mb": 512.3, "threads": 1, "profile": "mini", "slug": "31_adaptation", "dirty": False,
+    "seconds": 72.4, "max_rss_mb": 512.3, "threads": 1, "dirty": False,
 }  # fmt: skip
 REGISTRY = """gap_profile:
   file: gap.csv
@@ -50,8 +53,8 @@ REGISTRY = """gap_profile:
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """A checkout with one finished mini step (executed notebook included), one paper step and one that never ran."""
-    for name in ("NOTEBOOK", "OUTPUT", "BUILD", "REPORT"):
+    """A checkout with a finished mini step, its executed notebook, a paper step and one that never ran."""
+    for name in ("OUTPUT", "BUILD", "REPORT"):
         monkeypatch.delenv(f"REGULOME_{name}", raising=False)
     monkeypatch.setenv("REGULOME_ROOT", str(tmp_path))
     (tmp_path / "notebooks").mkdir()
@@ -78,11 +81,8 @@ def write_step(root, profile, slug, title, rows=ROWS):
     """Write the outputs of a step as the brief describes them, with a real figure."""
     folder = root / "figures" / profile / slug
     folder.mkdir(parents=True)
-    figure, axes = matplotlib.pyplot.subplots(figsize=(3, 2), dpi=150)
-    axes.plot([0, 1], [1, 0])
     for ending in ("png", "pdf"):
-        figure.savefig(folder / f"fig1b_pulses.{ending}")
-    matplotlib.pyplot.close(figure)
+        (folder / f"fig1b_pulses.{ending}").write_bytes(drawing(ending))
     pd.DataFrame({"t": [0, 1], "g1": [1.0, 0.0]}).to_csv(folder / "fig1b_pulses.csv", index=False)
     pd.DataFrame(
         {"links": range(60), "error": [1 / 3 + i for i in range(60)], "name": ["<i>a</i> | b"] * 60}
@@ -104,6 +104,17 @@ def write_step(root, profile, slug, title, rows=ROWS):
     (folder / "run.json").write_text(json.dumps(RUN | {"profile": profile, "slug": slug}), encoding="utf-8")
 
 
+@functools.cache
+def drawing(kind):
+    """A real figure, 3 by 2 inches at 200 dots an inch."""
+    buffer = io.BytesIO()
+    figure = matplotlib.figure.Figure(figsize=(3, 2), dpi=200)
+    figure.subplots().plot([0, 1], [1, 0])
+    figure.savefig(buffer, format=kind)
+    return buffer.getvalue()
+
+
+@functools.cache
 def executed_page():
     """A notebook page as nbconvert really writes it."""
     from nbconvert import HTMLExporter
@@ -117,10 +128,11 @@ def executed_page():
     return HTMLExporter().from_notebook_node(v4.new_notebook(cells=cells))[0]
 
 
+VOID = {"meta", "link", "img", "br", "wbr", "hr", "input"}
+
+
 class Page(HTMLParser):
     """Ids, links, loaded addresses, tags and text of a page; every tag must be closed in order."""
-
-    VOID = {"meta", "link", "img", "br", "wbr", "hr", "input"}
 
     def __init__(self, file):
         super().__init__()
@@ -130,8 +142,11 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
-        if tag not in self.VOID:
+        if tag not in VOID:
             self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
 
     def handle_endtag(self, tag):
         assert self.stack.pop() == tag, f"</{tag}> closes another element"
@@ -182,7 +197,7 @@ def test_ids_are_unique_and_headings_in_order(tree):
     assert len(page.ids) == len(set(page.ids))
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_nothing_is_loaded_from_outside(tree):
@@ -259,6 +274,13 @@ def test_a_step_without_outputs_is_listed_plainly(tree):
     assert "1 of 2 steps\nhas no outputs" in text
 
 
+def test_a_checkout_without_any_output_gives_a_page_that_says_so(tree):
+    shutil.rmtree(tree / "figures")
+    text = Page(report.build("mini")).text
+    assert "2 of 2 steps\nhave no outputs" in text
+    assert "No step has run yet." in text
+
+
 def test_a_failed_step_shows_its_error(tree):
     error = {"output_type": "error", "ename": "ValueError", "evalue": "no <convergence>", "traceback": []}
     notebook = {"cells": [{"cell_type": "code", "outputs": [error]}, {"cell_type": "markdown"}]}
@@ -321,6 +343,22 @@ def test_tables_of_results_md_have_the_same_number_of_cells_in_every_row(tree):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
 
 
+def test_outputs_of_a_notebook_are_read(tree):
+    out = figures.Output("32_new", "mini", title="New", parameters={"seed": 1})
+    figure = matplotlib.figure.Figure(figsize=(3.5, 2))
+    out.save(figure, pd.DataFrame({"x": [1]}), "panel", caption="A panel", section="One")
+    out.table(pd.DataFrame({"x": [1 / 3], "y": [float("nan")]}), "numbers", caption="Numbers", section="One")
+    out.compare("a", "unstable", ours=float("inf"), published=0.5, tolerance=0.1)
+    out.compare("b", "steady", ours=0.5, published=0.5)
+    out.uses("gap_profile")
+    out.close()
+    page = Page(report.build("mini"))
+    image = next(attributes for attributes in page.all("img") if attributes["alt"] == "A panel")
+    assert (image["width"], image["height"]) == ("490", "280")
+    assert "not finite" in page.text
+    assert "(0.500–0.500)" not in page.text
+
+
 def test_data_citations_come_from_the_registry(tree):
     text = Page(report.build("mini")).text
     assert "Someone & Else, Journal 1:2 (2021)" in text
@@ -347,29 +385,36 @@ MISTAKES = {
     "verdict": (lambda f: set_cell(f / "results.csv", 3, "verdict", "agree"),
                 "results.csv row 3, column 'verdict': found 'agree' (did you mean 'agrees'?)"),
     "number": (lambda f: set_cell(f / "results.csv", 2, "ours", "0,4"),
-               "results.csv row 2, column 'ours': found '0,4'; expected a finite number"),
-    "infinite": (lambda f: set_cell(f / "results.csv", 2, "high", "inf"), "row 2, column 'high': found 'inf'"),
+               "results.csv row 2, column 'ours': found '0,4'; expected a number"),
+    "infinite": (lambda f: set_cell(f / "results.csv", 2, "published", "inf"),
+                 "row 2, column 'published': found 'inf'"),
     "nothing published": (lambda f: set_cell(f / "results.csv", 2, "published", ""),
-                          "row 2, column 'published': found nothing"),
+                          "row 2, column 'published': found ''; expected a number"),
     "repeated id": (lambda f: set_cell(f / "results.csv", 3, "id", "fig1b.sensitivity"), "appears twice"),
-    "columns": (lambda f: set_cell(f / "results.csv", 1, "ours", "our"), "results.csv row 1: found 'id,quantity,our,"),
+    "columns": (lambda f: set_cell(f / "results.csv", 1, "ours", "our"),
+                "results.csv row 1: found 'id,quantity,our,"),
     "no results": (lambda f: (f / "results.csv").unlink(), "results.csv: cannot be read"),
     "no caption": (lambda f: change(f / "manifest.json", figures=[{"name": "fig1b_pulses"}]),
                    "manifest.json, field 'figures[0].caption': missing; expected text"),
-    "title": (lambda f: change(f / "manifest.json", title=3), "manifest.json, field 'title': found 3; expected text"),
+    "title": (lambda f: change(f / "manifest.json", title=3),
+              "manifest.json, field 'title': found 3; expected text"),
     "no data": (lambda f: change(f / "manifest.json", data=None), "manifest.json, field 'data': missing"),
     "other slug": (lambda f: change(f / "manifest.json", slug="32_x"),
                    "field 'slug': found '32_x'; expected '31_adaptation'"),
-    "not JSON": (lambda f: (f / "manifest.json").write_text('{"slug": \n'), "manifest.json row 2: not valid JSON"),
-    "missing file": (lambda f: (f / "fig1b_pulses.pdf").unlink(), "'fig1b_pulses.pdf' is listed but is not in"),
+    "not JSON": (lambda f: (f / "manifest.json").write_text('{"slug": \n'),
+                 "manifest.json row 2: not valid JSON"),
+    "missing file": (lambda f: (f / "fig1b_pulses.pdf").unlink(),
+                     "'fig1b_pulses.pdf' is listed but is not in"),
     "file elsewhere": (lambda f: change(f / "manifest.json", tables=[
-        {"name": "../../secret", "caption": "", "section": ""}]), "found '../../secret.csv'; expected a plain file name"),
+        {"name": "../../secret", "caption": "", "section": ""}]),
+        "found '../../secret.csv'; expected a plain file name"),
     "data key": (lambda f: change(f / "manifest.json", data=["gap_profil"]), "did you mean 'gap_profile'?"),
     "run time": (lambda f: change(f / "run.json", seconds="long"), "run.json, field 'seconds': found 'long'"),
-    "image": (lambda f: (f / "fig1b_pulses.png").write_text("none"), "fig1b_pulses.png: expected a PNG image"),
+    "image": (lambda f: (f / "fig1b_pulses.png").write_text("none"),
+              "fig1b_pulses.png: expected a PNG image"),
     "table": (lambda f: (f / "table_sparsening.csv").write_text("a,b\n1\n1,2,3\n"),
               "table_sparsening.csv: cannot be read as a table"),
-    "benchmark": (lambda f: (f.parents[2] / "build" / "mini" / "31_adaptation.benchmark.tsv").write_text("s\n1\n"),
+    "benchmark": (lambda f: (f.parents[2] / "build/mini/31_adaptation.benchmark.tsv").write_text("s\n1\n"),
                   "31_adaptation.benchmark.tsv: expected a Snakemake benchmark"),
 }  # fmt: skip
 
@@ -404,7 +449,7 @@ def test_a_report_over_its_own_sources_is_refused(tree, monkeypatch, place):
 def test_a_report_folder_that_cannot_be_made_is_a_clear_error(tree, monkeypatch):
     (tree / "taken").write_text("a file")
     monkeypatch.setenv("REGULOME_REPORT", str(tree / "taken"))
-    with pytest.raises(UserError, match="cannot write the report to .*taken"):
+    with pytest.raises(UserError, match=r"cannot write the report to .*taken"):
         report.build("mini")
     assert (tree / "taken").read_text() == "a file"
 
@@ -420,9 +465,10 @@ def test_outputs_sent_elsewhere_do_not_replace_results_md(tree, monkeypatch, tmp
 @pytest.mark.parametrize(
     ("value", "at_least", "text"),
     [
-        (0.4012345, 0, "0.401"), (104.0, 0, "104"), (2113.4, 0, "2113"), (160000.0, 0, "160000"), (38.342, 1, "38.3"),
-        (1.0, 2, "1.00"), (0.0, 0, "0"), (0.9999, 0, "1.00"), (-0.25, 0, "−0.250"), (2.5e-7, 0, "2.50 × 10⁻⁷"),
-        (1.2345e9, 0, "1.23 × 10⁹"), (-0.0, 0, "0"), (None, 0, "–"), (0.00071, 5, "0.000710"), (9.9996, 0, "10.0"),
+        (0.4012345, 0, "0.401"), (104.0, 0, "104"), (2113.4, 0, "2113"), (160000.0, 0, "160000"),
+        (38.342, 1, "38.3"), (1.0, 2, "1.00"), (0.0, 0, "0"), (0.9999, 0, "1.00"), (-0.25, 0, "−0.250"),
+        (2.5e-7, 0, "2.50 × 10⁻⁷"), (1.2345e9, 0, "1.23 × 10⁹"), (-0.0, 0, "0"), (None, 0, "–"),
+        (0.00071, 5, "0.000710"), (9.9996, 0, "10.0"),
     ],
 )  # fmt: skip
 def test_numbers_have_three_significant_digits(value, at_least, text):
@@ -445,7 +491,22 @@ def test_times_memory_and_intervals_are_written_for_people():
     assert [report_format.memory(x) for x in (512.3, 1434)] == ["512 MB", "1.4 GB"]
     assert report_format.interval(0.1, 0.2) == "0.100–0.200"
     assert report_format.interval(-0.1, 0.2) == "−0.100 – 0.200"
+    assert report_format.interval(0.004, 0.05, "0.0193") == "0.0040–0.0500"
+    assert report_format.interval(38.4, 41.2, "40") == "38–41"
     assert report_format.moment("2026-01-02T05:04:05+02:00") == "2026-01-02 03:04 UTC"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("0.333333", "0.3333"), ("0.0083", "0.0083"), ("-121.928", "−121.9"), ("104", "104"),
+        ("-12683.2", "−12683"), ("1.2e-05", "1.2 × 10⁻⁵"), ("1e-05", "1 × 10⁻⁵"), ("2.0", "2"),
+        ("100.0", "100"), ("g2 -| g1", "g2 -| g1"), ("3.10", "3.1"),
+        ("", ""), ("nan", "nan"), ("-7", "−7"), ("1.5.2", "1.5.2"),
+    ],
+)  # fmt: skip
+def test_cells_of_tables_have_at_most_four_significant_digits(text, written):
+    assert report_format.cell(text) == written
 
 
 def test_benchmarks_of_shards_are_summed(tree):
@@ -458,4 +519,3 @@ def test_benchmarks_of_shards_are_summed(tree):
 
 def test_markdown_text_is_plain_text():
     assert report_format.markdown("a_b*c|d\n<e> $x$ `f`") == "a\\_b\\*c\\|d &lt;e&gt; \\$x\\$ \\`f\\`"
-    assert Path("x")

@@ -1,17 +1,15 @@
 """What a step depends on: its notebook, its parameters, the modules these import and the files they name.
 
-Modules are found by reading ``import`` statements, anywhere in a file, and following them; nothing is imported.
-A module loaded by a computed name is not found, so the project has none.
+Modules are found by reading ``import`` statements, anywhere in a file, and following them; nothing is
+imported. A module loaded by a computed name is not found, so the project has none.
 """
 
 import ast
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from regulome import parameters, paths, steps
-from regulome.errors import UserError, closest
+from regulome import data, parameters, paths, steps
+from regulome.errors import UserError
 
 PACKAGE = "regulome"
 
@@ -19,8 +17,8 @@ PACKAGE = "regulome"
 def closure(script: Path) -> list[Path]:
     """Return the files of the package that a notebook script uses, directly or through other modules.
 
-    These are its modules, the ``__init__`` of their packages, and each file beside a module that the module names in
-    a string (a style file, a template).
+    These are its modules, the ``__init__`` of their packages, and each file beside a module that the module
+    names in a string (a style file, a template).
 
     Raises
     ------
@@ -44,8 +42,8 @@ def closure(script: Path) -> list[Path]:
 def inputs(slug: str, profile: str) -> list[Path]:
     """Return every file whose change makes a step run again.
 
-    Beside notebook, parameters, modules and lock these are the files that the Snakefile's table states (``reads``, and
-    the outputs of the steps in ``after``) and those that a text parameter names.
+    Beside notebook, parameters, modules and lock these are the files that the Snakefile's table states
+    (``reads``, and the outputs of the steps in ``after``) and those that a text parameter names.
     """
     entry = steps.step(slug, profile)
     script = parameters.script(slug)
@@ -57,20 +55,15 @@ def inputs(slug: str, profile: str) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def registry_entries(slug: str, profile: str) -> dict[str, Any]:
-    """Return the registry entries of the real data that a step uses: another checksum makes it run again.
+def data_checksums(slug: str, profile: str) -> dict[str, str]:
+    """Return the sha256 of the registered data files that a step uses: another checksum makes it run again.
 
     Raises
     ------
     UserError
         If the table names a key that ``data/registry.yaml`` does not have.
     """
-    keys = steps.step(slug, profile)["data"]
-    registry = yaml.safe_load((paths.data() / "registry.yaml").read_text(encoding="utf-8")) if keys else {}
-    for key in keys:
-        if key not in registry:
-            raise UserError(f"Snakefile: step {slug!r}: no data {key!r} in data/registry.yaml{closest(key, registry)}")
-    return {key: registry[key] for key in sorted(keys)}
+    return {key: data.describe(key).sha256 for key in sorted(steps.step(slug, profile)["data"])}
 
 
 def _parse(path: Path) -> ast.Module:
@@ -98,7 +91,7 @@ def _imports(tree: ast.Module, path: Path, source: Path) -> set[str]:
 
 
 def _files(name: str, source: Path) -> list[Path]:
-    """Return the files of a dotted name: the module, if there is one, and the ``__init__`` of each package above it."""
+    """Return the files of a dotted name: the module, if any, and the ``__init__`` of each package."""
     parts = name.split(".")
     levels = [source.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
     candidates = [path for level in levels for path in (level.with_suffix(".py"), level / "__init__.py")]
@@ -107,13 +100,21 @@ def _files(name: str, source: Path) -> list[Path]:
 
 def _named_files(tree: ast.Module, module: Path) -> set[Path]:
     """Return the files in a module's folder that a string of the module names."""
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    candidates = [module.parent / text for text in texts if "." in text and len(text) < 200 and "\n" not in text]
+    texts = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    candidates = [
+        module.parent / text for text in texts if "." in text and len(text) < 200 and "\n" not in text
+    ]
     return {path for path in candidates if path.suffix not in ("", ".py") and path.is_file()}
 
 
 def _files_in(values: list[Any]) -> list[Path]:
     """Return the files that text parameters name, relative to the checkout or absolute."""
     texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
-    candidates = [paths.root() / text for text in texts if isinstance(text, str) and "." in text and len(text) < 1000]
+    candidates = [
+        paths.root() / text for text in texts if isinstance(text, str) and "." in text and len(text) < 1000
+    ]
     return [path for path in candidates if path.is_file()]

@@ -1,5 +1,6 @@
 """Executing a notebook with papermill, and showing it: progress, failure message, HTML page."""
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -11,14 +12,13 @@ from regulome.errors import UserError
 from regulome.pairing import KERNEL, without_iri_check
 from regulome.progress import Progress
 from regulome.steps import relative
-from regulome.tables import write_bytes
 
 
 def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float, Path]:
     """Execute a notebook with the parameters that differ from its own defaults, and render its page.
 
-    The notebook grows under the name ``<slug>.running.ipynb`` in ``build/<profile>`` and becomes ``<slug>.ipynb``
-    when all cells have run, or ``<slug>.failed.ipynb``.
+    The notebook grows under the name ``<slug>.running.ipynb`` in ``build/<profile>`` and becomes
+    ``<slug>.ipynb`` when all cells have run, or ``<slug>.failed.ipynb``.
 
     Returns
     -------
@@ -30,21 +30,23 @@ def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float,
     Raises
     ------
     UserError
-        If a cell fails; the message names the executed notebook, the cell, the heading above it and the exception.
+        If a cell fails; the message names the executed notebook, the cell, the heading above it and the
+        exception.
     """
     without_iri_check()
     import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it reads typed parameters by guess, and warns
     build = paths.build(profile)
     build.mkdir(parents=True, exist_ok=True)
     running, failed = build / f"{slug}.running.ipynb", build / f"{slug}.failed.ipynb"
     final = build / f"{slug}.ipynb"
     failed.unlink(missing_ok=True)
-    source = nbformat.read(parameters.script(slug).with_suffix(".ipynb"), as_version=4)
-    progress = Progress(slug, len(source.cells) + bool(changed), provenance.expected_seconds(slug, profile))
-    try:
+    source = parameters.script(slug).with_suffix(".ipynb")
+    cells = len(nbformat.read(source, as_version=4).cells) + bool(changed)  # papermill adds a cell of
+    parameters progress = Progress(slug, cells, provenance.expected_seconds(slug, profile)) try:
         papermill.execute_notebook(
             source,
             running,
@@ -52,16 +54,17 @@ def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float,
             engine_name=_engine(),
             kernel_name=KERNEL,
             cwd=paths.root(),
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it logs an error when told to stop
             progress_bar=False,
             progress=progress,
         )
     except PapermillExecutionError as error:
         os.replace(running, failed)
-        raise UserError(_failure(slug, failed, error.cell_index + 1, error.ename, error.evalue)) from None
+        raise UserError(_failure(slug, failed, error.cell_index, error.ename, error.evalue)) from None
     except RuntimeError as error:  # nbclient's DeadKernelError, or a kernel that never answered
         os.replace(running, failed)
         what = f"{error}; the system may have run out of memory"
-        raise UserError(_failure(slug, failed, progress.n - 1, "kernel died", what)) from None
+        raise UserError(_failure(slug, failed, max(progress.n - 1, 0), "the kernel died", what)) from None
     finally:
         progress.close()
     os.replace(running, final)
@@ -75,6 +78,8 @@ def render(notebook: Path) -> Path:
     without_iri_check()
     import nbformat
     from nbconvert import HTMLExporter
+
+    from regulome.tables import write_bytes
 
     exporter = HTMLExporter(embed_images=True)
     resources = {"metadata": {"name": notebook.stem, "path": str(paths.notebooks())}}
@@ -99,14 +104,23 @@ def _engine() -> str:
 
 
 def _failure(slug: str, notebook: Path, index: int, name: str, value: str) -> str:
-    """Say which cell failed and how; a UserError's own message needs no class name in front."""
+    """Say which cell failed and how.
+
+    Cells are counted as papermill ran them: without the two that it adds to show the error. A UserError's
+    message says enough without the name of its class.
+    """
     import nbformat
+    from papermill.execute import ERROR_MARKER_TAG
 
     cells = nbformat.read(notebook, as_version=4).cells
-    headings = [cell.source for cell in cells[: index + 1] if cell.cell_type == "markdown"]
-    titles = [title for source in headings for title in re.findall(r"^#+\s+(.+)$", source, re.MULTILINE)]
+    above = [cell for cell in cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])][: index + 1]
+    texts = "\n".join(cell.source for cell in above if cell.cell_type == "markdown")
+    titles = re.findall(r"^#+\s+(.+)$", texts, re.MULTILINE)
     section = f", under '{titles[-1]}'" if titles else ""
-    count = cells[index + 1].get("execution_count") if index + 1 < len(cells) else None
     lines = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", value).splitlines() if line.strip()]
     what = lines[0] if name == "UserError" and lines else ": ".join([name, *lines[:1]])
-    return f"{slug}: cell [{count}]{section} failed\n{what}\nopen {relative(notebook)} to see the cell and what led to it"
+    number = sum(cell.cell_type == "code" for cell in above)
+    return (
+        f"{slug}: code cell [{number}]{section} failed\n{what}\n"
+        f"open {relative(notebook)} to see the cell and what led to it"
+    )

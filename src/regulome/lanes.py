@@ -5,17 +5,20 @@ overlap, which it cannot for arguments. These operations say it outright: each l
 vector, works on it in registers, and stores it. Arrays are one-dimensional and contiguous, offsets count elements;
 there is no bounds check.
 
-    copy(y, i, a, j)                            y[i:] = a[j:]
-    multiply_add(y, i, a, j, b, k)              y[i:] += a[j:] * b[k:]
-    dot(y, i, a, j, da, b, k, db, n)            y[i:] += sum over s < n of a[j + s da:] * b[k + s db:]
-    relu(y, i)                                  y[i:] = max(y[i:], 0)
-    gate(y, i, h, j)                            y[i:] = y[i:] where h[j:] > 0, else 0
-    sigmoid(y, i)                               y[i:] = 1 / (1 + exp(-y[i:]))
+    matmul(y, y0, yp, yq, a, a0, ap, as_, b, b0, bs, bq, rows, columns, n)
+                          y[p, q] += sum over s < n of a[p, s] * b[s, q], for all p < rows and q < columns; element
+                          (p, q) of y is the lanes at y0 + p yp + q yq, and likewise for a and b
+    copy(y, i, a, j)      y[i:] = a[j:]
+    multiply(y, i, a, j, b, k)   y[i:] = a[j:] * b[k:]
+    relu(y, i)            y[i:] = max(y[i:], 0)
+    gate(y, i, h, j)      y[i:] = y[i:] where h[j:] > 0, else 0
+    sigmoid(y, i)         y[i:] = 1 / (1 + exp(-y[i:]))
 """
 
 import math
 
 from llvmlite import ir
+from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -103,18 +106,35 @@ def _copy(lanes, _y, i, _a, j):
     lanes.store(lanes.load(2, j), 0, i)
 
 
-def _multiply_add(lanes, _y, i, _a, j, _b, k):
-    lanes.store(lanes.multiply_add(lanes.load(0, i), lanes.load(2, j), lanes.load(4, k)), 0, i)
+def _multiply(lanes, _y, i, _a, j, _b, k):
+    lanes.store(lanes.builder.fmul(lanes.load(2, j), lanes.load(4, k)), 0, i)
 
 
-def _dot(lanes, _y, i, _a, j, da, _b, k, db, n):
-    builder = lanes.builder
-    total = cgutils.alloca_once_value(builder, lanes.load(0, i))
-    with cgutils.for_range(builder, n) as loop:
-        a = lanes.load(2, builder.add(j, builder.mul(loop.index, da)))
-        b = lanes.load(5, builder.add(k, builder.mul(loop.index, db)))
-        builder.store(lanes.multiply_add(builder.load(total), a, b), total)
-    lanes.store(builder.load(total), 0, i)
+def _tile(rows: int, columns: int):
+    """A block of a product with all its sums in registers: two rows and four columns need fewer loads than products."""
+
+    def build(lanes, _y, y0, yp, yq, _a, a0, ap, a_s, _b, b0, bs, bq, n):
+        builder = lanes.builder
+
+        def offset(start, *terms):
+            for count, stride in terms:
+                count = ir.Constant(stride.type, count) if isinstance(count, int) else count
+                start = builder.add(start, builder.mul(count, stride))
+            return start
+
+        places = [(p, q) for p in range(rows) for q in range(columns)]
+        at = {(p, q): offset(y0, (p, yp), (q, yq)) for p, q in places}
+        totals = {place: cgutils.alloca_once_value(builder, lanes.load(0, at[place])) for place in places}
+        with cgutils.for_range(builder, n) as loop:
+            left = [lanes.load(4, offset(a0, (p, ap), (loop.index, a_s))) for p in range(rows)]
+            right = [lanes.load(8, offset(b0, (loop.index, bs), (q, bq))) for q in range(columns)]
+            for p, q in places:
+                total = lanes.multiply_add(builder.load(totals[p, q]), left[p], right[q])
+                builder.store(total, totals[p, q])
+        for place in places:
+            lanes.store(builder.load(totals[place]), 0, at[place])
+
+    return build
 
 
 def _relu(lanes, _y, i):
@@ -140,15 +160,40 @@ def copy(typingctx, y, i, a, j):
 
 
 @intrinsic
-def multiply_add(typingctx, y, i, a, j, b, k):
-    """y[i:] += a[j:] * b[k:] on the lanes."""
-    return _operation(_multiply_add, "aiaiai")(typingctx, y, i, a, j, b, k)
+def multiply(typingctx, y, i, a, j, b, k):
+    """y[i:] = a[j:] * b[k:] on the lanes."""
+    return _operation(_multiply, "aiaiai")(typingctx, y, i, a, j, b, k)
 
 
 @intrinsic
-def dot(typingctx, y, i, a, j, da, b, k, db, n):
-    """y[i:] += sum over s < n of a[j + s da:] * b[k + s db:] on the lanes, in registers."""
-    return _operation(_dot, "aiaiiaiii")(typingctx, y, i, a, j, da, b, k, db, n)
+def _tile_2x4(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n):
+    return _operation(_tile(2, 4), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
+
+
+@intrinsic
+def _tile_1x4(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n):
+    return _operation(_tile(1, 4), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
+
+
+@intrinsic
+def _tile_1x1(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n):
+    return _operation(_tile(1, 1), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def matmul(y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, rows, columns, n):
+    """y[p, q] += sum over s of a[p, s] * b[s, q] on the lanes, all arrays strided (see the module)."""
+    fours = columns - columns % 4
+    for p in range(0, rows - rows % 2, 2):
+        for q in range(0, fours, 4):
+            _tile_2x4(y, y0 + p * yp + q * yq, yp, yq, a, a0 + p * ap, ap, a_s, b, b0 + q * bq, bs, bq, n)
+    if rows % 2:
+        p = rows - 1
+        for q in range(0, fours, 4):
+            _tile_1x4(y, y0 + p * yp + q * yq, yp, yq, a, a0 + p * ap, ap, a_s, b, b0 + q * bq, bs, bq, n)
+    for p in range(rows):
+        for q in range(fours, columns):
+            _tile_1x1(y, y0 + p * yp + q * yq, yp, yq, a, a0 + p * ap, ap, a_s, b, b0 + q * bq, bs, bq, n)
 
 
 @intrinsic

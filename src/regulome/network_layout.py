@@ -3,18 +3,21 @@
 Positions and paths are plain arrays in data units; nothing here knows about matplotlib.
 """
 
+import itertools
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 GAP = 0.16  # between a link and the border of a node, in node radii
-PAIR_BENDS = (0.13, 0.18, 0.24, -0.13, -0.18, -0.24)  # of two opposite links, in chord lengths
-SINGLE_BENDS = (0.0, 0.08, -0.08, 0.15, -0.15, 0.22, -0.22, 0.3, -0.3)
-SAMPLES = 160  # points along a path
-SWEEPS = 3  # over all links when bends are chosen
-PORT_ANGLE = np.radians(20)  # two links should leave a node at least this far apart
-LOOP_ANGLE = np.radians(27)  # half the opening of a self-link
+PAIR_BENDS = (0.12, 0.17, 0.22, 0.28, 0.34, -0.12, -0.17, -0.22, -0.28, -0.34)  # of opposite links, in chords
+SINGLE_BENDS = (0.0, 0.06, -0.06, 0.12, -0.12, 0.18, -0.18, 0.25, -0.25, 0.32, -0.32)
+SAMPLES = 120  # points along a path
+SWEEPS = 4  # over all links when bends are chosen
+HEAD_LENGTH, HEAD_WIDTH, BAR_WIDTH = 0.5, 0.25, 0.34  # of the largest heads, in node radii; half widths
+LOOP_ANGLE = math.radians(27)  # half the opening of a self-link
 
 Point = tuple[float, float]
 Link = tuple[str, str]
@@ -30,7 +33,7 @@ class Node:
     square: bool = False
 
     def distance(self, points: np.ndarray) -> np.ndarray:
-        """Distance of points, shape (n, 2), from the border; negative inside (squares: the larger coordinate)."""
+        """Distance of points, shape (n, 2), from the border; negative inside."""
         offset = np.abs(points - np.asarray(self.centre))
         return (offset.max(axis=1) if self.square else np.hypot(*offset.T)) - self.radius
 
@@ -38,8 +41,8 @@ class Node:
 def default_positions(genes: Sequence[str], inputs: Sequence[str]) -> dict[str, Point]:
     """Place nodes on a circle of radius 1, where no straight link can cross a third node.
 
-    Inputs stand at the top, genes from the left over the bottom to the right; one gene stands to the right of its
-    inputs; without inputs the genes run clockwise from the upper left.
+    Inputs stand at the top, genes from the left over the bottom to the right; one gene stands to the right of
+    its inputs; without inputs the genes run clockwise from the upper left.
     """
     total = len(genes) + len(inputs)
     if total == 1:
@@ -50,7 +53,7 @@ def default_positions(genes: Sequence[str], inputs: Sequence[str]) -> dict[str, 
         angles = [start - step * k for k in range(total)]
     else:
         middle = np.pi if len(genes) == 1 else np.pi / 2
-        first = middle - step * (len(inputs) - 1) / 2  # of the last input, the others follow against the clock
+        first = middle - step * (len(inputs) - 1) / 2  # the last input; the others follow against the clock
         angles = [first + step * (len(inputs) - 1 - k) for k in range(len(inputs))]
         angles += [first + step * (len(inputs) + k) for k in range(len(genes))]
     return {
@@ -60,58 +63,84 @@ def default_positions(genes: Sequence[str], inputs: Sequence[str]) -> dict[str, 
 
 
 def node_radius(positions: Mapping[str, Point]) -> float:
-    """Return a node radius that leaves room for links: a fifth of the smallest distance between two nodes."""
+    """Return a node radius that leaves room for links: 0.22 of the smallest distance between two nodes."""
     points = np.array(list(positions.values()))
     gaps = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
-    return 0.2 * float(gaps[gaps > 0].min()) if (gaps > 0).any() else 0.3
+    return 0.22 * float(gaps[gaps > 0].min()) if (gaps > 0).any() else 0.3
+
+
+def head_scale(links: Sequence[Link]) -> float:
+    """Return the size of heads, 1 to 0.65: smaller where many links end at one node."""
+    arriving = Counter(target for _, target in links)
+    return float(np.clip(4 / max(arriving.values(), default=1), 0.65, 1.0))
 
 
 def route(links: Sequence[Link], nodes: Mapping[str, Node]) -> dict[Link, np.ndarray]:
     """Choose a path for every link, from the border of its regulator to just before the border of its target.
 
-    Two opposite links bend apart. Other links are straight unless that would touch a third node or leave a node
-    too close to another link; the bends are improved one link after the other, with the others in place.
+    Two opposite links bend apart. Other links are straight unless that would touch a third node or leave too
+    little room for the heads at a node; bends are improved one after the other, with the others in place.
 
     Returns
     -------
     dict
         Link -> points, shape (n, 2), in the direction of regulation.
     """
-    groups = _groups(links)
-    chosen: dict[Link, np.ndarray] = {}
+    size = head_scale(links)
+    choices = {link: _options(link, links, nodes, size) for link in links if link[0] != link[1]}
+    chosen: dict[Link, Option] = {}
     for _ in range(SWEEPS):
-        for group in groups:
-            others = {link: path for link, path in chosen.items() if link not in group}
-            options = [_bent(group, bend, nodes) for bend in (PAIR_BENDS if len(group) == 2 else SINGLE_BENDS)]
-            bends = PAIR_BENDS if len(group) == 2 else SINGLE_BENDS
-            costs = [
-                abs(bend) + _cost(option, others, nodes) for bend, option in zip(bends, options, strict=True)
-            ]
-            chosen |= options[int(np.argmin(np.round(costs, 9)))]
-    for regulator, target in links:
-        if regulator == target:
-            chosen[regulator, target] = _loop(nodes[regulator], _free_angle(nodes[regulator], chosen, nodes))
-    return {link: chosen[link] for link in links}
+        for group in _groups(links):
+            others = [option for link, option in chosen.items() if link not in group]
+            chosen |= dict(zip(group, _best([choices[link] for link in group], others), strict=True))
+    paths = {link: option.full for link, option in chosen.items()}
+    between = [option.path for option in chosen.values()]
+    for name in (regulator for regulator, target in links if regulator == target):
+        paths[name, name] = _best_loop(nodes[name], between, nodes)
+    return {link: paths[link] for link in links}
 
 
 def _groups(links: Sequence[Link]) -> list[tuple[Link, ...]]:
-    """Collect links between different nodes, opposite ones together."""
-    groups: list[tuple[Link, ...]] = []
-    for regulator, target in links:
-        opposite = (target, regulator)
-        if regulator == target or (opposite in links and links.index(opposite) < links.index((regulator, target))):
-            continue
-        link = (regulator, target)
-        groups.append((link, opposite) if opposite in links else (link,))
-    return groups
+    """Collect links between different nodes, two opposite ones together."""
+    groups: dict[frozenset, tuple[Link, ...]] = {}
+    for link in links:
+        if link[0] != link[1]:
+            groups[frozenset(link)] = (*groups.get(frozenset(link), ()), link)
+    return list(groups.values())
 
 
-def _bent(group: tuple[Link, ...], bend: float, nodes: Mapping[str, Node]) -> dict[Link, np.ndarray]:
-    return {(a, b): trim(arc(nodes[a].centre, nodes[b].centre, bend), nodes[a], nodes[b]) for a, b in group}
+@dataclass(frozen=True, eq=False)
+class Option:
+    """One way a link could go: bend, path in full and thinned, middle and half width of its head, cost."""
+
+    link: Link
+    bend: float
+    full: np.ndarray
+    path: np.ndarray
+    head: np.ndarray
+    reach: float
+    cost: float
+
+
+def _options(link: Link, links: Sequence[Link], nodes: Mapping[str, Node], size: float) -> list[Option]:
+    regulator, target = nodes[link[0]], nodes[link[1]]
+    options = []
+    for bend in PAIR_BENDS if (link[1], link[0]) in links else SINGLE_BENDS:
+        path = trim(arc(regulator.centre, target.centre, bend), regulator, target)
+        thinned = path[np.linspace(0, len(path) - 1, 30).round().astype(int)]
+        head, _ = shorten(path, HEAD_LENGTH / 2 * size * target.radius)
+        thirds = [node for node in nodes.values() if node.name not in link]
+        room = [node.distance(path).min() / node.radius for node in thirds]
+        cost = (
+            abs(bend) + 4 * bend**2 + sum(max(0.0, 0.6 - each) + 20 * max(0.0, 0.3 - each) for each in room)
+        )
+        reach = BAR_WIDTH * size * target.radius
+        options.append(Option(link, bend, path, thinned, head[-1], reach, cost))
+    return options
 
 
 def arc(start: Point, end: Point, bend: float) -> np.ndarray:
-    """Return a quadratic Bezier curve, shape (n, 2), whose middle lies `bend` chord lengths left of the chord."""
+    """Return a quadratic Bezier curve, shape (n, 2); its middle is `bend` chord lengths left of the chord."""
     start, end = np.asarray(start), np.asarray(end)
     chord = end - start
     control = (start + end) / 2 + 2 * bend * np.array([-chord[1], chord[0]])
@@ -120,7 +149,7 @@ def arc(start: Point, end: Point, bend: float) -> np.ndarray:
 
 
 def trim(path: np.ndarray, start: Node, end: Node) -> np.ndarray:
-    """Cut a path between two centres to the part between their borders, leaving the gap before each."""
+    """Cut a path between two centres to the part between their borders, leaving a gap at each."""
     path = _cut(path, start.distance(path) - GAP * start.radius / 2)
     return _cut(path[::-1], end.distance(path[::-1]) - GAP * end.radius)[::-1]
 
@@ -142,49 +171,49 @@ def shorten(path: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
     return np.vstack([kept, end]), direction / np.hypot(*direction)
 
 
-def _cost(option: dict[Link, np.ndarray], others: dict[Link, np.ndarray], nodes: Mapping[str, Node]) -> float:
-    """Penalise touching a third node and sharing a direction at a node."""
-    cost = 0.0
-    for (regulator, target), path in option.items():
-        for node in nodes.values():
-            if node.name not in (regulator, target):
-                clearance = np.hypot(*(path - node.centre).T).min() / node.radius - 1
-                cost += 3 * max(0.0, 0.6 - clearance)
-        for name, end in ((regulator, 0), (target, -1)):
-            used = _ports(nodes[name], others) + _ports(nodes[name], option, without=(regulator, target))
-            angle = _angle(nodes[name].centre, path[end])
-            cost += sum(0.5 * max(0.0, 1 - _turn(angle, port) / PORT_ANGLE) for port in used)
-    return cost
+def _best(choices: Sequence[Sequence[Option]], others: Sequence[Option]) -> tuple[Option, ...]:
+    """Choose one option per link at the least cost; opposite links bend to their own side."""
+    alone = {option: option.cost + _clash(option, others) for each in choices for option in each}
+    combined = [
+        combination
+        for combination in itertools.product(*choices)
+        if len({np.sign(option.bend) for option in combination}) == 1
+    ]
+    costs = [
+        sum(alone[option] for option in combination) + _clash(combination[0], combination[1:])
+        for combination in combined
+    ]
+    return combined[int(np.argmin(np.round(costs, 9)))]
 
 
-def _ports(node: Node, paths: Mapping[Link, np.ndarray], without: Link | None = None) -> list[float]:
-    """Directions in which links leave or reach a node."""
-    ports = []
-    for link, path in paths.items():
-        if link != without and link[0] != link[1]:
-            ports += [_angle(node.centre, path[0])] if link[0] == node.name else []
-            ports += [_angle(node.centre, path[-1])] if link[1] == node.name else []
-    return ports
+def _clash(one: Option, others: Sequence[Option]) -> float:
+    """Penalise heads of two links that touch, lines that run over a head, and lines that leave as one."""
+    if not others:
+        return 0.0
+    heads, reaches = np.array([other.head for other in others]), np.array([other.reach for other in others])
+    paths = np.array([other.path for other in others])
+    between = np.hypot(*(heads - one.head).T) / (one.reach + reaches)
+    over_ours = np.hypot(*(paths - one.head).transpose(2, 0, 1)).min(axis=1) / one.reach
+    over_theirs = np.hypot(*(heads[:, None] - one.path).transpose(2, 0, 1)).min(axis=1) / reaches
+    tails = np.hypot(*(paths[:, 0] - one.path[0]).T) / reaches
+    nearest = np.minimum(between, np.minimum(over_ours, over_theirs) / 1.3)
+    return float((4 * np.maximum(0, 1 - nearest) ** 2 + 3 * np.maximum(0, 1 - tails) ** 2).sum())
 
 
-def _angle(centre: Point, point: np.ndarray) -> float:
-    return float(np.arctan2(point[1] - centre[1], point[0] - centre[0]))
-
-
-def _turn(a: float, b: float) -> float:
-    """Angle between two directions, 0 to pi."""
-    return abs((a - b + np.pi) % (2 * np.pi) - np.pi)
-
-
-def _free_angle(node: Node, paths: Mapping[Link, np.ndarray], nodes: Mapping[str, Node]) -> float:
-    """Direction of the middle of the widest free sector around a node, for its self-link."""
-    neighbours = [other.centre for other in nodes.values() if other.name != node.name]
-    taken = sorted(_ports(node, paths) + [_angle(node.centre, np.asarray(point)) for point in neighbours])
-    if not taken:
-        return np.pi / 2
-    widths = np.diff([*taken, taken[0] + 2 * np.pi])
-    widest = int(np.argmax(np.round(widths, 6)))
-    return taken[widest] + widths[widest] / 2
+def _best_loop(node: Node, paths: Sequence[np.ndarray], nodes: Mapping[str, Node]) -> np.ndarray:
+    """Choose the direction of a self-link: free of other links and nodes, if possible away from them all."""
+    others = [other for other in nodes.values() if other.name != node.name]
+    away = np.subtract(node.centre, np.mean([other.centre for other in others], axis=0)) if others else (0, 1)
+    outward = math.atan2(away[1], away[0])
+    points = np.vstack([np.empty((0, 2)), *paths])
+    loops, scores = [], []
+    for turn in np.radians(np.arange(0, 360, 15)):
+        loop = _loop(node, outward + turn)
+        room = [other.distance(loop).min() for other in others]
+        room += list(np.hypot(*(points[:, None] - loop[::4]).transpose(2, 0, 1)).min(axis=1))
+        loops.append(loop)
+        scores.append(min(1.0, min(room, default=1.0) / (0.4 * node.radius)) + 0.2 * math.cos(turn))
+    return loops[int(np.argmax(np.round(scores, 9)))]
 
 
 def _loop(node: Node, angle: float) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Running one notebook as one step: parameters in, declared outputs out, or a message that says what to mend.
 
-`run` is papermill with what it lacks: parameters are checked before a kernel starts, the outputs that the Snakefile
-declares are deleted first and have to exist afterwards, and a failure names the executed notebook to open.
+`run` is papermill with what it lacks: parameters are checked before a kernel starts, the outputs that the
+Snakefile declares are deleted first and have to exist afterwards, and a failure names the executed notebook
+to open.
 
-What becomes of earlier outputs: bad input that is found before the kernel starts leaves them untouched. After that
-they are gone, and a run that fails leaves none of its own either, so a result never mixes two runs.
+What becomes of earlier outputs: bad input that is found before the kernel starts leaves them untouched.
+After that they are gone, and a run that fails leaves none of its own either, so a result never mixes two
+runs.
 """
 
 import os
@@ -20,7 +22,13 @@ from regulome.execution import execute
 from regulome.steps import relative
 
 PATIENCE = 10.0  # seconds that a new run waits for a killed one to let go of the step
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -30,8 +38,8 @@ def preflight(slug: str, profile: str, overrides: Mapping[str, Any] | None = Non
     Raises
     ------
     UserError
-        If step, profile or parameters are wrong, the two files of the notebook differ, or its outputs cannot be
-        written. Nothing has been changed then.
+        If step, profile or parameters are wrong, the two files of the notebook differ, or its outputs
+        cannot be written. Nothing has been changed then.
     """
     steps.step(slug, profile)
     values = parameters.values(slug, profile, overrides)
@@ -44,8 +52,8 @@ def preflight(slug: str, profile: str, overrides: Mapping[str, Any] | None = Non
 def run(slug: str, profile: str = "mini", overrides: Mapping[str, Any] | None = None) -> Path:
     """Run one notebook with the parameters of a profile and return the page of the executed notebook.
 
-    Writes the declared outputs and ``run.json`` to ``figures/<profile>/<slug>``, the executed notebook and its page
-    to ``build/<profile>``. A notebook that failed stays there as ``<slug>.failed.ipynb``.
+    Writes the declared outputs and ``run.json`` to ``figures/<profile>/<slug>``, the executed notebook and
+    its page to ``build/<profile>``. A notebook that failed stays there as ``<slug>.failed.ipynb``.
 
     Parameters
     ----------
@@ -57,8 +65,8 @@ def run(slug: str, profile: str = "mini", overrides: Mapping[str, Any] | None = 
     Raises
     ------
     UserError
-        As :func:`preflight`, when another process runs the step, when a cell fails, or when the outputs are not
-        those that the Snakefile declares.
+        As :func:`preflight`, when another process runs the step, when a cell fails, or when the outputs are
+        not those that the Snakefile declares.
     """
     values = preflight(slug, profile, overrides)
     _stop_with_pipeline()
@@ -77,7 +85,11 @@ def _run(slug: str, profile: str, values: Mapping[str, Any]) -> Path:
     folder = paths.figures(profile, slug)
     folder.mkdir(parents=True, exist_ok=True)
     threads = values.get("threads", 1)
-    changed = {name: values[name] for name, parameter in parameters.declared(slug).items() if values[name] != parameter.default}
+    changed = {
+        name: values[name]
+        for name, parameter in parameters.declared(slug).items()
+        if values[name] != parameter.default
+    }
     with _environment(threads):
         seconds, rendered = execute(slug, profile, changed)
     _verify(slug, profile)
@@ -91,11 +103,16 @@ def _verify(slug: str, profile: str) -> None:
     missing = [path.name for path in declared if not path.is_file() or path.stat().st_size == 0]
     if missing:
         raise UserError(
-            f"{slug}: the notebook ran, but these declared outputs are missing or empty in {relative(folder)}: "
-            f"{', '.join(missing)}\nwrite them in the notebook, or take them out of STEPS in the Snakefile"
+            f"{slug}: the notebook ran, but these declared outputs are missing or empty in
+            {relative(folder)}: " f"{', '.join(missing)}\nwrite them in the notebook, or take them out of
+            STEPS in the Snakefile"
         )
     known = {*declared, folder / "run.json"}
-    extra = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file() and path not in known]
+    extra = [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path not in known
+    ]
     if extra:
         raise UserError(
             f"{slug}: files in {relative(folder)} that the Snakefile does not declare: {', '.join(extra)}\n"
@@ -109,9 +126,13 @@ def _check_writable(folder: Path) -> None:
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir():
-        raise UserError(f"{relative(folder)}: cannot write outputs: {relative(existing)} is a file, expected a folder")
+        raise UserError(
+            f"{relative(folder)}: cannot write outputs: {relative(existing)} is a file, expected a folder"
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"{relative(folder)}: cannot write outputs: no permission to write in {relative(existing)}")
+        raise UserError(
+            f"{relative(folder)}: cannot write outputs: no permission to write in {relative(existing)}"
+        )
 
 
 def _delete(files: list[Path]) -> None:

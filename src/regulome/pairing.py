@@ -11,7 +11,7 @@ KERNEL = "python3"
 
 
 def without_iri_check() -> None:
-    """Keep jsonschema, which nbformat imports, from building a grammar for web addresses: 3 s that nothing here needs."""
+    """Keep jsonschema, which nbformat imports, from building a grammar of web addresses (3 s)."""
     sys.modules.setdefault("rfc3987_syntax", None)
 
 
@@ -39,7 +39,9 @@ def check(slug: str) -> None:
         compare_notebooks(pair, source, fmt="py:percent")
     except NotebookDifference as difference:
         found = " ".join(str(difference).split())[:300]
-        raise UserError(f"{relative(script)} and {relative(notebook)} differ: {found}\n{_mend(script, notebook)}") from None
+        raise UserError(
+            f"{relative(script)} and {relative(notebook)} differ: {found}\n{_mend(script, notebook)}"
+        ) from None
     except Exception as error:  # jupytext and nbformat raise many kinds on a broken file
         raise UserError(f"{relative(notebook)}: cannot be read as a notebook: {error}") from None
     kernel = source.metadata.get("kernelspec", {}).get("name")

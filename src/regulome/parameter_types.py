@@ -21,7 +21,8 @@ def is_kind(kind: str) -> bool:
 
 
 def accept(value: Any, kind: str) -> Any:
-    """Return a value in the type `kind`; integers become floats where floats are expected, nothing else changes.
+    """Return a value in the type `kind`; integers become floats where floats are expected, nothing else
+    changes.
 
     Raises
     ------
@@ -42,12 +43,13 @@ def accept(value: Any, kind: str) -> Any:
 
 
 def ranges(comment: str) -> tuple[str, ...]:
-    """Return the texts of all brackets of a comment that state a range: those with ``<``, ``>`` or ``one of:``."""
+    """Return the brackets of a comment that state a range: those with ``<``, ``>`` or ``one of:``."""
     return tuple(re.findall(r"\(\s*([^()]*?(?:[<>]|one of:)[^()]*?)\s*\)", comment))
 
 
 def in_range(value: Any, allowed: str) -> bool:
-    """Tell whether a value, or each element of a list, lies in a range such as ``>= 1``, ``0 < x <= 1``, ``one of: a, b``.
+    """Tell whether a value, or each element of a list, lies in a range such as ``>= 1``, ``0 < x <= 1``,
+    ``one of: a, b``.
 
     Raises
     ------

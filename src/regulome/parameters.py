@@ -1,6 +1,7 @@
 """Parameters of a notebook: declared once, in its own cell, and checked before a kernel starts.
 
-The cell tagged ``parameters`` in ``notebooks/NN_name.py`` holds one typed literal a line, each with a comment:
+The cell tagged ``parameters`` in ``notebooks/NN_name.py`` holds one typed literal a line, each with a
+comment:
 
     replicates: int = 8  # independent trainings (>= 1)
     rate: float = 1e-3  # learning rate of Adam (0 < x <= 1)
@@ -8,9 +9,10 @@ The cell tagged ``parameters`` in ``notebooks/NN_name.py`` holds one typed liter
     layers: list[int] = [10, 10]  # hidden units of each layer (>= 1)
     limit: float | None = None  # largest expression, no limit if empty (> 0)
 
-Types are ``int``, ``float``, ``bool``, ``str``, lists of these, and any of them ``| None``. A bracket in the comment
-that holds ``<``, ``>`` or ``one of:`` is the allowed range: a comparison of ``x`` with numbers (a leading ``x`` may be
-left out) or a list of choices. It holds for each element of a list, and not for ``None``. The cell is parsed, never run.
+Types are ``int``, ``float``, ``bool``, ``str``, lists of these, and any of them ``| None``. A bracket in
+the comment that holds ``<``, ``>`` or ``one of:`` is the allowed range: a comparison of ``x`` with numbers
+(a leading ``x`` may be left out) or a list of choices. It holds for each element of a list, and not for
+``None``. The cell is parsed, never run.
 """
 
 import ast
@@ -42,13 +44,15 @@ class Parameter:
     where: str
 
     def check(self, value: Any, where: str) -> Any:
-        """Return `value` in the declared type, or raise a UserError that says what was found and what was expected."""
+        """Return `value` in the declared type, or raise a UserError with found and expected."""
         try:
             value = accept(value, self.kind)
         except TypeError:
             hint = "; write it in quotes" if self.kind == "str" and value is not None else ""
             found = f"{value!r} ({type(value).__name__})"
-            raise UserError(f"{where}: parameter {self.name!r}: found {found}, expected {self.kind}{hint}") from None
+            raise UserError(
+                f"{where}: parameter {self.name!r}: found {found}, expected {self.kind}{hint}"
+            ) from None
         for allowed in self.ranges:
             if not in_range(value, allowed):
                 raise UserError(f"{where}: parameter {self.name!r}: found {value!r}, expected {allowed}")
@@ -86,17 +90,21 @@ def declared(slug: str) -> dict[str, Parameter]:
 
 
 def values(slug: str, profile: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the value of every parameter of a notebook: its default, replaced by the YAML file, then by `overrides`.
+    """Return the value of every parameter of a notebook: its default, replaced by the YAML file, then by
+    `overrides`.
 
     Raises
     ------
     UserError
-        If a name is not declared in the notebook, or a value has the wrong type or is out of range. The message
-        names file, line and key, what was found and what was expected.
+        If a name is not declared in the notebook, or a value has the wrong type or is out of range. The
+        message names file, line and key, what was found and what was expected.
     """
     parameters = declared(slug)
     name = relative(file(slug, profile))
-    given = {key: (value, f"{name}, line {line}") for key, (value, line) in read_mapping(file(slug, profile)).items()}
+    given = {
+        key: (value, f"{name}, line {line}")
+        for key, (value, line) in read_mapping(file(slug, profile)).items()
+    }
     given |= {key: (value, f"{slug}, given value") for key, value in (overrides or {}).items()}
     unknown = [(key, where) for key, (_, where) in given.items() if key not in parameters]
     if unknown:
@@ -106,12 +114,15 @@ def values(slug: str, profile: str, overrides: Mapping[str, Any] | None = None) 
     result |= {key: parameters[key].check(value, where) for key, (value, where) in given.items()}
     if result.get("profile") != profile:
         found = result.get("profile")
-        raise UserError(f"{name}: parameter 'profile': found {found!r}, expected {profile!r}, as the folder says")
+        raise UserError(
+            f"{name}: parameter 'profile': found {found!r}, expected {profile!r}, as the folder says"
+        )
     return result
 
 
 def check_defaults(slug: str) -> None:
-    """Check that ``params/mini`` repeats the notebook's defaults and that ``params/paper`` gives the same keys.
+    """Check that ``params/mini`` repeats the notebook's defaults and that ``params/paper`` gives the same
+    keys.
 
     Raises
     ------
@@ -127,7 +138,9 @@ def check_defaults(slug: str) -> None:
                 raise UserError(f"{name}: parameter {key!r} is missing ({parameter.where})")
             if profile == "mini" and result[key] != parameter.default:
                 expected = f"the notebook's default {parameter.default!r} ({parameter.where})"
-                raise UserError(f"{name}, line {given[key][1]}: {key!r}: found {result[key]!r}, expected {expected}")
+                raise UserError(
+                    f"{name}, line {given[key][1]}: {key!r}: found {result[key]!r}, expected {expected}"
+                )
 
 
 def from_command_line(slug: str, assignments: Iterable[str]) -> dict[str, Any]:
@@ -161,7 +174,9 @@ def _cell(path: Path) -> tuple[str, int]:
     tagged = [number for number in starts if re.search(r"tags=\[.*[\"']parameters[\"']", lines[number])]
     if len(tagged) != 1:
         expected = 'one, headed: # %% tags=["parameters"]'
-        raise UserError(f"{relative(path)}: found {len(tagged)} cells tagged 'parameters', expected {expected}")
+        raise UserError(
+            f"{relative(path)}: found {len(tagged)} cells tagged 'parameters', expected {expected}"
+        )
     end = next((number for number in starts if number > tagged[0]), len(lines))
     return "\n".join(lines[tagged[0] + 1 : end]) + "\n", tagged[0] + 1
 
@@ -169,13 +184,17 @@ def _cell(path: Path) -> tuple[str, int]:
 def _parameter(node: ast.stmt, comments: Mapping[int, str], where: str) -> Parameter:
     """Build one parameter; its default has to satisfy its own type and range."""
     if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None):
-        raise UserError(f"{where}: found {ast.unparse(node)!r}, expected 'name: type = literal  # what it means'")
+        raise UserError(
+            f"{where}: found {ast.unparse(node)!r}, expected 'name: type = literal  # what it means'"
+        )
     name, kind = node.target.id, ast.unparse(node.annotation)
     comment = " ".join(comments[n] for n in range(node.lineno, node.end_lineno + 1) if n in comments)
     if not comment:
         raise UserError(f"{where}: parameter {name!r} needs a comment that says what it means")
     if not is_kind(kind):
-        raise UserError(f"{where}: type {kind!r}: expected int, float, bool, str, a list of these, or any | None")
+        raise UserError(
+            f"{where}: type {kind!r}: expected int, float, bool, str, a list of these, or any | None"
+        )
     try:
         default = ast.literal_eval(node.value)
         parameter = Parameter(name, kind, default, ranges(comment), where)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from regulome import paths
-from regulome.tables import write_bytes
 
 SOURCES = ("src", "notebooks", "params", "data", "Snakefile", "requirements.lock")
 
@@ -45,18 +44,22 @@ def record(slug: str, profile: str, seconds: float, threads: int) -> dict[str, A
 
 def write(folder: Path, run: dict[str, Any]) -> None:
     """Write ``run.json`` into an output folder."""
+    from regulome.tables import write_bytes
+
     write_bytes(folder / "run.json", (json.dumps(run, indent=1, sort_keys=True) + "\n").encode("utf-8"))
 
 
 def expected_seconds(slug: str, profile: str) -> float | None:
-    """Return how long a step took last time: here by Snakemake's benchmark, else by ``run.json``, else ``None``."""
+    """Return how long a step took last time: by Snakemake's benchmark, else by ``run.json``."""
     try:
         line = (paths.build(profile) / f"{slug}.benchmark.tsv").read_text(encoding="utf-8").splitlines()[1]
         return float(line.split("\t")[0])
     except (OSError, IndexError, ValueError):
         pass
     try:
-        return float(json.loads((paths.figures(profile, slug) / "run.json").read_text(encoding="utf-8"))["seconds"])
+        return float(
+            json.loads((paths.figures(profile, slug) / "run.json").read_text(encoding="utf-8"))["seconds"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -72,7 +75,9 @@ def _git(*arguments: str) -> str | None:
 
 def _cpu() -> str:
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.search(
+            r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
+        )
     except OSError:
         found = None
     return found[1].strip() if found else platform.processor() or platform.machine()

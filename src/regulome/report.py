@@ -9,6 +9,7 @@ from regulome.errors import UserError, closest
 from regulome.report_inputs import Step, read_steps
 from regulome.report_notebook import self_contained
 from regulome.report_page import html_page, results_markdown
+from regulome.tables import write_bytes
 
 
 def build(profile: str) -> Path:
@@ -53,12 +54,12 @@ def build(profile: str) -> Path:
     text = results_markdown(steps[profile], profile, results.parent)
     try:
         _write_report(pages, profile, [step for name in shown for step in steps[name]])
-        _write_text(results, text)
     except OSError as error:
         raise UserError(
             f"cannot write the report to {paths.report()}: {error.strerror} ({error.filename}); "
             "set REGULOME_REPORT to a folder that can be written"
         ) from None
+    write_bytes(results, text.encode("utf-8"))
     return paths.report() / "index.html"
 
 
@@ -128,10 +129,3 @@ def _replace_folder(new: Path, old: Path) -> None:
     if old.exists():
         os.rename(old, new.with_name(f"old-{new.name}"))
     os.rename(new, old)
-
-
-def _write_text(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, file)

@@ -43,19 +43,25 @@ def stated(value: float | None) -> str:
     return _scientific(text) if "e" in text else _signed(text)
 
 
-def interval(low: float | None, high: float | None, at_least: int = 0) -> str:
-    """Write an interval with an en dash, spaced beside a minus sign; nothing without bounds."""
+def interval(low: float | None, high: float | None, like: str = "") -> str:
+    """Write an interval with an en dash, spaced beside a minus sign; nothing without bounds.
+
+    The bounds get as many decimals as `like`, the number they belong to.
+    """
     if low is None or high is None:
         return ""
-    bounds = number(low, at_least), number(high, at_least)
+    fixed = re.fullmatch(r"−?[0-9]+(?:\.([0-9]+))?", like)
+    places = len(fixed[1] or "") if fixed else None
+    bounds = [number(bound) if places is None else _signed(f"{bound:.{places}f}") for bound in (low, high)]
     return (" – " if any("−" in bound or "×" in bound for bound in bounds) else "–").join(bounds)
 
 
 def cell(text: str) -> str:
-    """Write one cell of a CSV: a long float with four significant digits, everything else as it is."""
-    if not re.fullmatch(r"-?[0-9]+\.[0-9]{4,}|-?[0-9.]+e[+-]?[0-9]+", text, re.IGNORECASE):
+    """Write one cell of a CSV: a float with at most four significant digits, everything else as it is."""
+    if not is_number(text) or not re.search("[.e]", text, re.IGNORECASE):
         return _signed(text) if is_number(text) else text
-    return number(float(text), digits=4)
+    written = number(float(text), digits=4)
+    return re.sub(r"(\.[0-9]*?)0+(?= |$)", r"\1", written).replace(". ", " ").rstrip(".")
 
 
 def is_number(text: str) -> bool:
@@ -82,7 +88,7 @@ def memory(megabytes: float | None) -> str:
     """Write an amount of memory: 512 MB, 1.4 GB."""
     if megabytes is None:
         return NOTHING
-    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
+    return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
 
 
 def moment(text: str) -> str:

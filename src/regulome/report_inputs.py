@@ -4,15 +4,16 @@ import csv
 import json
 import math
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from regulome import paths
 from regulome.errors import UserError, closest
+from regulome.verdicts import RESULT_COLUMNS, ROLES
 
-VERDICTS = ("agrees", "differs", "not comparable", "baseline", "ceiling")
+VERDICTS = ("agrees", "differs", "not comparable", *ROLES)
 SLUG = re.compile(r"[0-9]{2}_\w+")
 FILE_NAME = re.compile(r"\w[\w.+-]*")
 NUMBERS = ("ours", "low", "high", "published", "tolerance")
@@ -20,7 +21,10 @@ NUMBERS = ("ours", "low", "high", "published", "tolerance")
 
 @dataclass(frozen=True)
 class Row:
-    """One number of a step beside the published one; the fields are the columns of ``results.csv``."""
+    """One number of a step beside the published one; the fields are the columns of ``results.csv``.
+
+    `ours` is None when it was not measured or is not finite; such a number differs from any published one.
+    """
 
     id: str
     quantity: str
@@ -120,10 +124,11 @@ def read_results(file: Path) -> tuple[Row, ...]:
     Raises
     ------
     UserError
-        Missing file, other columns than the documented ones, a number that is not finite, an unknown
-        verdict, a comparison without both numbers, or a repeated id: names file, row and column.
+        Missing file, other columns than the documented ones, text in place of a number, a published number
+        that is not finite, an unknown verdict, a comparison without its numbers, or a repeated id: names
+        file, row and column.
     """
-    columns = [column.name for column in fields(Row)]
+    columns = list(RESULT_COLUMNS)
     try:
         with file.open(encoding="utf-8", newline="") as handle:
             lines = list(csv.reader(handle, strict=True))
@@ -155,13 +160,11 @@ def _row(where: str, columns: list[str], line: list[str]) -> Row:
         found = f"'{cells['verdict']}'{closest(cells['verdict'], VERDICTS)}"
         raise UserError(f"{where}, column 'verdict': found {found}; expected one of {', '.join(VERDICTS)}")
     numbers = {name: _number(where, name, cells[name]) for name in NUMBERS}
-    if cells["verdict"] in ("agrees", "differs"):
-        for name in ("ours", "published"):
-            if numbers[name] is None:
-                raise UserError(
-                    f"{where}, column '{name}': found nothing; expected a number, as the verdict is "
-                    f"'{cells['verdict']}'"
-                )
+    needed = {"agrees": ("ours", "published"), "differs": ("published",)}.get(cells["verdict"], ())
+    for name in needed:
+        if numbers[name] is None:
+            found = f"found '{cells[name]}'; expected a number, as the verdict is '{cells['verdict']}'"
+            raise UserError(f"{where}, column '{name}': {found}")
     return Row(**{**cells, **numbers})
 
 
@@ -171,10 +174,10 @@ def _number(where: str, name: str, text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+        raise UserError(f"{where}, column '{name}': found '{text}'; expected a number or nothing") from None
+    if not math.isfinite(value) and name in ("published", "tolerance"):
         raise UserError(f"{where}, column '{name}': found '{text}'; expected a finite number or nothing")
-    return value
+    return value if math.isfinite(value) else None
 
 
 def read_benchmarks(slug: str, profile: str) -> dict:

@@ -8,6 +8,13 @@ from bs4 import BeautifulSoup, Tag
 
 MATH = re.compile(r"\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\s](?:[^$]*[^$\s])?)\$", re.DOTALL)
 
+# Stretched brackets and large sums need a font with a MATH table; browsers do not look for one by themselves.
+STYLE = """
+math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math; }
+nav.back { padding: 0.5rem 1rem; font-family: sans-serif; }
+nav.back a { color: #0b4f8a; text-decoration: underline; }
+"""
+
 
 @cache
 def heading_id(heading: str) -> str:
@@ -55,11 +62,13 @@ def self_contained(page: str, back: str, back_text: str) -> str:
             link.decompose()
     for block in soup.select(".jp-RenderedMarkdown"):
         _draw_equations(block)
-    nav = soup.new_tag("nav", style="padding: 0.5rem 1rem; font-family: sans-serif")
-    nav.append(soup.new_tag("a", href=back, string=back_text))
     if soup.html is not None:
         soup.html["lang"] = "en"
+    if soup.head is not None:
+        soup.head.append(soup.new_tag("style", string=STYLE))
     if soup.body is not None:
+        nav = soup.new_tag("nav", attrs={"class": "back"})
+        nav.append(soup.new_tag("a", href=back, string=back_text))
         soup.body.insert(0, nav)
     return str(soup)
 

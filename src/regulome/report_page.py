@@ -34,6 +34,7 @@ MEANINGS = {
     "ceiling": "the best that any method could reach on these data",
 }
 TABLE_ROWS = 50
+SCALE = 140  # CSS pixels an inch: the 7-point labels of a printed figure become readable on a screen
 
 
 def html_page(steps: list[Step], profile: str, others: list[str]) -> str:
@@ -69,7 +70,7 @@ def _render(template: str, is_html: bool, steps: list[Step], profile: str, **ext
         "symbols": SYMBOLS, "meanings": MEANINGS, "verdicts": VERDICTS, "table_rows": TABLE_ROWS,
         "nothing": fmt.NOTHING, "ours": ours, "published": published, "interval": interval, "counts": counts,
         "sentence": sentence, "figure_size": figure_size, "table": table, "relative": relative,
-        "file_url": file_url, "section_url": section_url, "row_id": row_id,
+        "file_url": file_url, "section_url": section_url, "row_id": row_id, "peak": peak,
         "source_notebook": source_notebook,
     }  # fmt: skip
     done = [step for step in steps if not step.problem]
@@ -121,12 +122,16 @@ def _verb(count: int, verb: str) -> str:
 
 def ours(row: Row) -> str:
     """Write our number with the decimals of the published one."""
+    if row.ours is None and row.verdict == "differs":
+        return "not finite"
     return fmt.number(row.ours, fmt.decimals(row.published)) + _unit(row, row.ours)
 
 
 def interval(row: Row) -> str:
-    """Write the interval of our number in brackets, or nothing."""
-    text = fmt.interval(row.low, row.high, fmt.decimals(row.published))
+    """Write the interval of our number in brackets, or nothing when there is none."""
+    if row.low == row.high:
+        return ""
+    text = fmt.interval(row.low, row.high, fmt.number(row.ours, fmt.decimals(row.published)))
     return f"({text})" if text else ""
 
 
@@ -157,7 +162,13 @@ def header(steps: list[Step]) -> dict[str, str]:
         or fmt.NOTHING,
         "time": fmt.duration(sum(seconds)) if seconds else fmt.NOTHING,
         "memory": fmt.memory(max((step.run.get("max_rss_mb", 0) for step in steps), default=0) or None),
+        "peak": fmt.memory(max((peak(step) or 0 for step in steps), default=0) or None),
     }
+
+
+def peak(step: Step) -> float | None:
+    """Return the largest memory (MB) that the run record or Snakemake saw."""
+    return max(step.run.get("max_rss_mb", 0), step.benchmark.get("max_rss_mb", 0)) or None
 
 
 def commit(step: Step) -> str:
@@ -214,11 +225,11 @@ def leftovers(steps: list[Step]) -> dict[str, list]:
 
 
 def figure_size(step: Step, item: Item) -> tuple[int, int]:
-    """Return width and height of a figure in CSS pixels (96 an inch): as large as it was drawn."""
+    """Return width and height of a figure in CSS pixels, all figures at the same scale."""
     file = step.folder / f"{item.name}.png"
     try:
         with Image.open(file) as image:
-            scale = 96 / (image.info.get("dpi", (96, 96))[0] or 96)
+            scale = SCALE / (image.info.get("dpi", (SCALE, SCALE))[0] or SCALE)
             return round(image.width * scale), round(image.height * scale)
     except OSError as error:
         raise UserError(f"{file}: expected a PNG image ({error})") from None

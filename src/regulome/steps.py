@@ -1,7 +1,7 @@
 """The steps of the pipeline, as the table STEPS at the top of the Snakefile states them.
 
-The Snakefile is the table of contents that people read; the runner and the command line read the same lines here,
-so that what a step writes is stated once. The table is a Python literal: it is parsed, never run.
+The Snakefile is the table of contents that people read; the runner and the command line read the same lines
+here, so that what a step writes is stated once. The table is a Python literal: it is parsed, never run.
 """
 
 import ast
@@ -37,7 +37,9 @@ def table() -> dict[str, dict[str, Any]]:
     except (SyntaxError, ValueError) as error:
         raise UserError(f"Snakefile: the table STEPS has to be a literal: {error}") from None
     if steps is None:
-        raise UserError("Snakefile: found no table 'STEPS = {...}' that starts and ends at the beginning of a line")
+        raise UserError(
+            "Snakefile: found no table 'STEPS = {...}' that starts and ends at the beginning of a line"
+        )
     for slug, entry in steps.items():
         for key in entry:
             if key not in KEYS:
@@ -58,7 +60,16 @@ def step(slug: str, profile: str = "mini") -> dict[str, Any]:
         raise UserError(f"no step {slug!r}{closest(slug, steps)}; the Snakefile lists: {', '.join(steps)}")
     if profile not in paths.PROFILES:
         raise UserError(f"no profile {profile!r}{closest(profile, paths.PROFILES)}; expected mini or paper")
-    entry = {"about": "", "figures": [], "tables": [], "reads": [], "data": [], "after": [], "mem_mb": 2000, "minutes": 60}
+    entry = {
+        "about": "",
+        "figures": [],
+        "tables": [],
+        "reads": [],
+        "data": [],
+        "after": [],
+        "mem_mb": 2000,
+        "minutes": 60,
+    }
     entry |= steps[slug]
     return {key: value[profile] if isinstance(value, dict) else value for key, value in entry.items()}
 

@@ -18,50 +18,58 @@ import torch
 from numba import njit
 
 from regulome.circuits.network import LAYERS, CircuitNetwork
-from regulome.lanes import LANES, copy, dot, gate, multiply_add, relu, sigmoid
+from regulome.lanes import LANES, copy, gate, matmul, multiply, relu, sigmoid
 
-CHUNK = 25  # updates between two refills of random cases and noise
 _JIT = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}
 
 
 @njit(**_JIT)
-def _seen(seen, links, inputs, x, sizes, at, m):
-    """What perceptron m sees in one case and step: regulators times links."""
-    _, _, genes, n, modules, _, _ = sizes
-    seen[:] = 0
-    for i in range(n - genes):
-        multiply_add(seen, i * LANES, inputs, (at * (n - genes) + i) * LANES, links, (i * modules + m) * LANES)
-    for g in range(genes):
-        i = n - genes + g
-        multiply_add(seen, i * LANES, x, (at * genes + g) * LANES, links, (i * modules + m) * LANES)
+def _seen(seen, links, inputs, x, sizes, t, m):
+    """What perceptron m sees in every case of one step, (C, N): regulators times links."""
+    _, cases, genes, n, modules, _, _ = sizes
+    for c in range(cases):
+        at, to = t * cases + c, c * n
+        for i in range(n - genes):
+            source = (at * (n - genes) + i) * LANES
+            multiply(seen, (to + i) * LANES, inputs, source, links, (i * modules + m) * LANES)
+        for g in range(genes):
+            i = n - genes + g
+            multiply(seen, (to + i) * LANES, x, (at * genes + g) * LANES, links, (i * modules + m) * LANES)
+
+
+@njit(**_JIT)
+def _layer(y, y0, yp, x, x0, xp, w, w0, b, b0, cases, n, outputs):
+    """y (C, O) = b + x (C, n) @ w (n, O); rows of x and y are xp and yp apart."""
+    for c in range(cases):
+        for j in range(outputs):
+            copy(y, y0 + c * yp + j * LANES, b, b0 + j * LANES)
+    matmul(y, y0, yp, LANES, x, x0, xp, LANES, w, w0, outputs * LANES, LANES, cases, outputs, n)
 
 
 @njit(**_JIT)
 def _forward(w1, b1, w2, b2, w3, b3, links, inputs, noise, dt, sizes, x, h1, h2, f):
     """Fill states x from x[0], hidden layers h1 and h2, and rates f."""
     steps, cases, genes, n, modules, hidden, outputs = sizes
-    seen = np.zeros(n * LANES, x.dtype)
-    for at in range(steps * cases):
+    seen = np.zeros(cases * n * LANES, x.dtype)
+    row = modules * hidden * LANES  # from one case to the next in h1 and h2
+    for t in range(steps):
+        now, after = t * cases * genes * LANES, (t + 1) * cases * genes * LANES
         for m in range(modules):
-            _seen(seen, links, inputs, x, sizes, at, m)
-            first, second = (at * modules + m) * hidden, m * hidden
-            for j in range(hidden):
-                here = (first + j) * LANES
-                copy(h1, here, b1, (second + j) * LANES)
-                dot(h1, here, seen, 0, LANES, w1, (m * n * hidden + j) * LANES, hidden * LANES, n)
-                relu(h1, here)
-            for j in range(hidden):
-                here = (first + j) * LANES
-                copy(h2, here, b2, (second + j) * LANES)
-                dot(h2, here, h1, first * LANES, LANES, w2, (second * hidden + j) * LANES, hidden * LANES, hidden)
-                relu(h2, here)
-            for o in range(outputs):
-                here = (at * genes + m + o) * LANES
-                copy(f, here, b3, (m * outputs + o) * LANES)
-                dot(f, here, h2, first * LANES, LANES, w3, (second * outputs + o) * LANES, outputs * LANES, hidden)
-                sigmoid(f, here)
-        now, after = at * genes * LANES, (at + cases) * genes * LANES
-        for k in range(genes * LANES):
+            first, second = (t * cases * modules + m) * hidden * LANES, m * hidden * LANES
+            _seen(seen, links, inputs, x, sizes, t, m)
+            _layer(h1, first, row, seen, 0, n * LANES, w1, n * second, b1, second, cases, n, hidden)
+            for c in range(cases):
+                for j in range(hidden):
+                    relu(h1, first + c * row + j * LANES)
+            _layer(h2, first, row, h1, first, row, w2, hidden * second, b2, second, cases, hidden, hidden)
+            for c in range(cases):
+                for j in range(hidden):
+                    relu(h2, first + c * row + j * LANES)
+            rate, out = now + m * LANES, m * outputs * LANES
+            _layer(f, rate, genes * LANES, h2, first, row, w3, outputs * second, b3, out, cases, hidden, outputs)
+        for at in range(cases * genes):
+            sigmoid(f, now + at * LANES)
+        for k in range(cases * genes * LANES):
             x[after + k] = dt[1] * x[now + k] + dt[0] * (f[now + k] + noise[now + k])
 
 
@@ -92,52 +100,56 @@ def _loss(x, targets, weights, stationary, scale, slope):
 
 
 @njit(**_JIT)
+def _layer_gradient(e, e0, ep, x, x0, xp, dw, dw0, db, db0, ones, cases, n, outputs):
+    """Add x.T @ e to dw (n, O) and the sum of e (C, O) over cases to db (O,)."""
+    matmul(dw, dw0, outputs * LANES, LANES, x, x0, LANES, xp, e, e0, ep, LANES, n, outputs, cases)
+    matmul(db, db0, 0, LANES, ones, 0, 0, 0, e, e0, ep, LANES, 1, outputs, cases)
+
+
+@njit(**_JIT)
 def _backward(w1, w2, w3, links, inputs, dt, sizes, x, h1, h2, f, slope, d1, db1, d2, db2, d3, db3, dx0):
     """Backpropagation through time: add to the gradients of the layers, fill dx0 for the initial state."""
     steps, cases, genes, n, modules, hidden, outputs = sizes
     ones = np.ones(LANES, x.dtype)
-    seen = np.zeros(n * LANES, x.dtype)
-    e1, e2 = np.zeros(hidden * LANES, x.dtype), np.zeros(hidden * LANES, x.dtype)
-    dz, back = np.zeros(LANES, x.dtype), np.zeros(LANES, x.dtype)
-    upstream = np.zeros(genes * LANES, x.dtype)
+    seen, back = np.zeros(cases * n * LANES, x.dtype), np.zeros(cases * n * LANES, x.dtype)
+    e1, e2 = np.zeros(cases * hidden * LANES, x.dtype), np.zeros(cases * hidden * LANES, x.dtype)
+    e3 = np.zeros(cases * genes * LANES, x.dtype)
+    row, gene_row, wide = modules * hidden * LANES, genes * LANES, hidden * LANES
     dx0[:] = 0  # the adjoint of each case, carried from the last step to the first
-    for reverse in range(steps * cases):
-        at = steps * cases - 1 - reverse
-        adjoint, now = (at % cases) * genes * LANES, at * genes * LANES
-        for k in range(genes * LANES):
-            total = dx0[adjoint + k] + slope[now + k]
-            upstream[k] = total * dt[0] * f[now + k] * (dt[2] - f[now + k])
-            dx0[adjoint + k] = total * dt[1]
+    for reverse in range(steps):
+        t = steps - 1 - reverse
+        now = t * cases * genes * LANES
+        for k in range(cases * genes * LANES):
+            total = dx0[k] + slope[now + k]
+            e3[k] = total * dt[0] * f[now + k] * (dt[2] - f[now + k])
+            dx0[k] = total * dt[1]
         for m in range(modules):
-            first, second = (at * modules + m) * hidden, m * hidden
+            first, second = (t * cases * modules + m) * hidden * LANES, m * hidden * LANES
+            third, out = outputs * second, m * outputs * LANES
+            _layer_gradient(e3, m * LANES, gene_row, h2, first, row, d3, third, db3, out, ones, cases, hidden, outputs)
             e2[:] = 0
-            for o in range(outputs):
-                g = m + o
-                multiply_add(db3, (m * outputs + o) * LANES, upstream, g * LANES, ones, 0)
+            matmul(
+                e2, 0, wide, LANES, e3, m * LANES, gene_row, LANES, w3, third, LANES, outputs * LANES,
+                cases, hidden, outputs,
+            )  # fmt: skip
+            for c in range(cases):
                 for j in range(hidden):
-                    to = ((second + j) * outputs + o) * LANES
-                    multiply_add(d3, to, h2, (first + j) * LANES, upstream, g * LANES)
-                    multiply_add(e2, j * LANES, w3, to, upstream, g * LANES)
-            for j in range(hidden):
-                gate(e2, j * LANES, h2, (first + j) * LANES)
-                multiply_add(db2, (second + j) * LANES, e2, j * LANES, ones, 0)
+                    gate(e2, c * wide + j * LANES, h2, first + c * row + j * LANES)
+            _layer_gradient(e2, 0, wide, h1, first, row, d2, hidden * second, db2, second, ones, cases, hidden, hidden)
             e1[:] = 0
-            for i in range(hidden):
-                row = (second + i) * hidden * LANES
-                dot(e1, i * LANES, w2, row, LANES, e2, 0, LANES, hidden)
-                gate(e1, i * LANES, h1, (first + i) * LANES)
-                multiply_add(db1, (second + i) * LANES, e1, i * LANES, ones, 0)
+            matmul(e1, 0, wide, LANES, e2, 0, wide, LANES, w2, hidden * second, LANES, wide, cases, hidden, hidden)
+            for c in range(cases):
                 for j in range(hidden):
-                    multiply_add(d2, row + j * LANES, h1, (first + i) * LANES, e2, j * LANES)
-            _seen(seen, links, inputs, x, sizes, at, m)
-            for i in range(n):
-                row = (m * n + i) * hidden * LANES
-                for j in range(hidden):
-                    multiply_add(d1, row + j * LANES, seen, i * LANES, e1, j * LANES)
-                if i >= n - genes:
-                    back[:] = 0
-                    dot(back, 0, w1, row, LANES, e1, 0, LANES, hidden)
-                    multiply_add(dx0, adjoint + (i - n + genes) * LANES, back, 0, links, (i * modules + m) * LANES)
+                    gate(e1, c * wide + j * LANES, h1, first + c * row + j * LANES)
+            _seen(seen, links, inputs, x, sizes, t, m)
+            _layer_gradient(e1, 0, wide, seen, 0, n * LANES, d1, n * second, db1, second, ones, cases, n, hidden)
+            back[:] = 0
+            matmul(back, 0, n * LANES, LANES, e1, 0, wide, LANES, w1, n * second, LANES, wide, cases, n, hidden)
+            for c in range(cases):
+                for g in range(genes):
+                    i = n - genes + g
+                    for k in range(LANES):
+                        dx0[(c * genes + g) * LANES + k] += back[(c * n + i) * LANES + k] * links[(i * modules + m) * LANES + k]
 
 
 class Block:
@@ -265,20 +277,17 @@ def _train_block(task, settings, network, generators, report):
     history = np.full((settings.steps, block.count), np.nan, dtype=np.float32)
     alive = np.ones(LANES, dtype=np.float32)
     cases = _CaseFeed(task, settings, generators)
-    for first in range(0, settings.steps, CHUNK):
-        steps = min(CHUNK, settings.steps - first)
-        cases.refill(steps)
-        for step in range(first, first + steps):
-            losses = block.loss_and_gradient(*cases.at(step - first))
-            running = alive[: block.count] > 0
-            history[step, running] = losses[: block.count][running]
-            optimiser.update(block.flat, block.gradient, alive)
-            if settings.stop_below is not None and (step + 1) % settings.check_every == 0:
-                recent = history[step + 1 - settings.check_every : step + 1].mean(0)
-                alive[: block.count][recent < settings.stop_below] = 0
-        report(steps)
-        if not alive[: block.count].any():
-            break
+    for step in range(settings.steps):
+        losses = block.loss_and_gradient(*cases.next())
+        running = alive[: block.count] > 0
+        history[step, running] = losses[: block.count][running]
+        optimiser.update(block.flat, block.gradient, alive)
+        if settings.stop_below is not None and (step + 1) % settings.check_every == 0:
+            recent = history[step + 1 - settings.check_every : step + 1].mean(0)
+            alive[: block.count][recent < settings.stop_below] = 0
+            if not alive[: block.count].any():
+                break
+        report(1)
     return block, history
 
 
@@ -286,48 +295,30 @@ class _CaseFeed:
     """Inputs, targets and noise of the next updates, replicates innermost."""
 
     def __init__(self, task, settings, generators):
-        self.task, self.settings, self.generators = task, settings, generators
+        self.task, self.sd, self.generators = task, settings.noise, generators
         self.lanes = np.minimum(np.arange(LANES), len(generators) - 1)
         _, targets = task.realise(np.zeros((1, len(task.draw))))
         self.weights = np.ascontiguousarray(np.moveaxis(~np.isnan(targets[0]), 1, 0)).astype(np.float32)
-        shape = (task.steps, len(task.case_names), len(task.genes), LANES)
-        self.noise = np.zeros((1, *shape), np.float32)
-        self.inputs = self.targets = None
+        self.shape = (len(task.case_names), task.steps, len(task.genes))
+        self.noise = np.zeros((self.shape[1], self.shape[0], self.shape[2], LANES), np.float32)
         if not task.draw:
-            self._fill(np.zeros((len(generators), 1, 0)))
+            self._fill(np.zeros((len(generators), 0)))
 
-    def refill(self, steps: int) -> None:
-        """Draw the random cases and the noise of ``steps`` updates, in the order the torch trainer draws them."""
+    def next(self):
+        """Inputs, targets, weights and noise of one update, drawn in the order in which the torch trainer draws."""
         from regulome.circuits.training import truncated_noise
 
-        task, noise = self.task, self.settings.noise
-        if not task.draw and not noise:
-            return
-        draws, kicks = np.zeros((len(self.generators), steps, len(task.draw))), []
-        for step in range(steps):
-            if task.draw:
-                for lane, rng in enumerate(self.generators):
-                    draws[lane, step] = rng.random(len(task.draw))
-            if noise:
-                shape = (len(task.case_names), task.steps, len(task.genes))
-                kicks.append(truncated_noise(self.generators, noise, shape).numpy())
-        if task.draw:
-            self._fill(draws)
-        if noise:  # (steps, R, C, T, G) -> (steps, T, C, G, L)
-            self.noise = np.ascontiguousarray(np.stack(kicks)[:, self.lanes].transpose(0, 3, 2, 4, 1))
+        if self.task.draw:
+            self._fill(np.stack([rng.random(len(self.task.draw)) for rng in self.generators]))
+        if self.sd:
+            for lane, rng in enumerate(self.generators):
+                self.noise[..., lane] = truncated_noise([rng], self.sd, self.shape)[0].numpy().transpose(1, 0, 2)
+        return self.inputs, self.targets, self.weights, self.noise
 
     def _fill(self, draws: np.ndarray) -> None:
-        replicates, steps = draws.shape[:2]
-        filled = self.task.realise(draws.reshape(replicates * steps, -1))
-        self.inputs, self.targets = (self._innermost(np.nan_to_num(a), replicates, steps) for a in filled)
+        self.inputs, self.targets = (self._innermost(np.nan_to_num(a)) for a in self.task.realise(draws))
 
-    def _innermost(self, values: np.ndarray, replicates: int, steps: int) -> np.ndarray:
-        """(R * steps, C, T, K) -> (steps, T, C, K, L)."""
-        values = np.broadcast_to(values, (replicates * steps, *values.shape[1:]))
-        values = values.reshape(replicates, steps, *values.shape[1:])[self.lanes]
-        return np.ascontiguousarray(values.transpose(1, 3, 2, 4, 0).astype(np.float32))
-
-    def at(self, step: int):
-        """Inputs, targets, weights and noise of one update."""
-        cases = min(step, len(self.inputs) - 1)
-        return self.inputs[cases], self.targets[cases], self.weights, self.noise[min(step, len(self.noise) - 1)]
+    def _innermost(self, values: np.ndarray) -> np.ndarray:
+        """(R or 1, C, T, K) -> (T, C, K, L)."""
+        lanes = self.lanes if len(values) > 1 else np.zeros(LANES, dtype=int)
+        return np.ascontiguousarray(values[lanes].transpose(2, 1, 3, 0).astype(np.float32))

@@ -1,0 +1,259 @@
+"""Gap-gene patterning (Fig. 5 of Shen et al. 2021): data, task, mutants, and the network known from experiments."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from regulome import data, paths
+from regulome.circuits.network import CircuitNetwork, simulate
+from regulome.circuits.task import Task
+from regulome.errors import UserError
+from regulome.tables import read_table
+
+GENES = ("hb", "Kr", "kni", "gt")
+INPUTS = ("Bcd", "Tor")
+REGULATORS = INPUTS + GENES
+POSITIONS = np.linspace(0.05, 0.95, 91)  # fraction of egg length from the anterior pole
+STEPS, DT = 30, 0.1  # the paper says dt = 0.2, its code has 0.1 for this figure
+CONVERGED_MSE = 0.0015
+PAPER_PROFILE = "flyex_gap_nc14_t7"
+PAPER_SERIES = "flyex_gap_time_series"
+
+# Links known from experiments, as collected in the logical gap-gene model of Sanchez & Thieffry (2001).
+# Hb acts on Kr both ways (activates at low, represses at high levels) and is therefore not scored.
+KNOWN_LINKS = {
+    ("hb", "gt"): -1,
+    ("hb", "kni"): -1,
+    ("Kr", "hb"): -1,
+    ("Kr", "gt"): -1,
+    ("gt", "kni"): -1,
+    ("gt", "Kr"): -1,
+    ("kni", "Kr"): -1,
+}
+KNOWN_SOURCE = "Sanchez & Thieffry, J Theor Biol 211:115 (2001)"
+
+# Mean link values of the networks published with the paper (7 converged runs); None where the runs disagree in sign.
+# Rows hb, Kr, kni, gt, Bcd, Tor; columns hb, Kr, kni, gt.
+PUBLISHED_VALUES = pd.DataFrame(
+    [
+        [7.0, -7.0, -3.0, None],
+        [-6.1, 7.0, None, -10.1],
+        [-5.3, -8.2, 4.7, 1.9],
+        [None, -0.7, -4.3, 6.3],
+        [19.9, 5.1, -7.4, 6.6],
+        [-4.7, -6.9, -8.7, -9.8],
+    ],
+    index=["hb", "Kr", "kni", "gt", "Bcd", "Tor"],
+    columns=list(GENES),
+    dtype=float,
+)
+
+
+def maternal_inputs(x: np.ndarray, bcd: float = 1.0, tor: float = 1.0) -> np.ndarray:
+    """(P, 2) levels of Bicoid, exp(-x / 0.2), and Torso, exp(-x / 0.05) + exp(-(1 - x) / 0.05), at positions x.
+
+    Both are analytic in the paper; they do not come from FlyEx. ``bcd`` and ``tor`` scale them (dosage, mutants).
+    """
+    x = np.asarray(x, dtype=float)
+    return np.stack([bcd * np.exp(-x / 0.2), tor * (np.exp(-x / 0.05) + np.exp(-(1 - x) / 0.05))], axis=1)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A genotype: factor on the rate f of each gene, and dosage of the two maternal inputs."""
+
+    activity: tuple[float, float, float, float] = (1, 1, 1, 1)
+    bcd: float = 1.0
+    tor: float = 1.0
+
+
+MUTANTS = {
+    "wild type": Mutant(),
+    "hb-": Mutant((0, 1, 1, 1)),
+    "Kr-": Mutant((1, 0, 1, 1)),
+    "kni-": Mutant((1, 1, 0, 1)),
+    "gt-": Mutant((1, 1, 1, 0)),
+    "bcd-": Mutant(bcd=0),
+    "bcd x0.5": Mutant(bcd=0.5),
+    "bcd x2": Mutant(bcd=2),
+    "tsl-": Mutant(tor=0),
+}
+
+
+def read_profile(source: str) -> pd.DataFrame:
+    """Gap-gene profile at the end of the measured period: columns x, hb, Kr, kni, gt; one row a position.
+
+    Parameters
+    ----------
+    source
+        "synthetic" (mini data, known truth), "flyex_gap_nc14_t7" (the frame the paper used), or the path of a CSV with a
+        header and these columns (others are ignored).
+    """
+    if source == PAPER_PROFILE:
+        frame = read_table(data.fetch(source), [*GENES, "tll"], header=False)
+        if len(frame) != len(POSITIONS):
+            raise UserError(f"{source}: found {len(frame)} rows, expected {len(POSITIONS)} positions")
+        return pd.DataFrame({"x": POSITIONS, **frame[list(GENES)]})
+    path = paths.mini_data() / "gap_genes" / "profile.csv" if source == "synthetic" else source
+    return read_table(path, columns=["x", *GENES])[["x", *GENES]]
+
+
+def read_time_series(source: str) -> pd.DataFrame:
+    """Gap-gene profiles over time: columns x, time, hb, Kr, kni, gt with levels scaled to at most 1.
+
+    ``time`` counts from the first class. FlyEx: time classes T1 to T8 of cycle 14A, positions in percent, intensities
+    0 to 255.
+    """
+    if source == PAPER_SERIES:
+        frame = read_table(data.fetch(source), columns=["AP", "gt", "kni", "kr", "hb", "time"])
+        frame = frame.rename(columns={"kr": "Kr"}).assign(x=frame["AP"] / 100)
+        frame[list(GENES)] /= 255
+    else:
+        path = paths.mini_data() / "gap_genes" / "time_series.csv" if source == "synthetic" else source
+        frame = read_table(path, columns=["x", "time", *GENES])
+    frame = frame.sort_values(["time", "x"], kind="stable").reset_index(drop=True)
+    return frame.assign(time=frame["time"] - frame["time"].min())[["x", "time", *GENES]]
+
+
+def gap_task(profile: pd.DataFrame, steps: int = STEPS, dt: float = DT) -> Task:
+    """From no gap protein at all to the measured profile at the last step; one case a position.
+
+    The loss is the root of the mean squared error over positions and genes.
+    """
+    targets = np.full((len(profile), steps, len(GENES)), np.nan)
+    targets[:, -1] = profile[list(GENES)]
+    return _task("gap genes", profile["x"], targets, np.zeros(len(GENES)), dt)
+
+
+def time_series_task(series: pd.DataFrame, steps_per_class: int, dt: float = DT, classes: int | None = None) -> Task:
+    """From the first measured class through the later ones, ``steps_per_class`` Euler steps apart.
+
+    ``classes`` keeps only the first so many classes (the rest is held out).
+    """
+    levels = series_array(series)[:, :classes]
+    targets = np.full((len(levels), (levels.shape[1] - 1) * steps_per_class, len(GENES)), np.nan)
+    targets[:, steps_per_class - 1 :: steps_per_class] = levels[:, 1:]
+    positions = np.sort(series["x"].unique())
+    return _task("gap genes over time", positions, targets, levels[:, 0], dt)
+
+
+def series_array(series: pd.DataFrame) -> np.ndarray:
+    """(P, K, 4) levels at each position and class; every class must have every position."""
+    sizes = series.groupby("time")["x"].nunique()
+    positions = series["x"].nunique()
+    if (sizes != positions).any() or len(series) != positions * len(sizes):
+        raise UserError(f"time series: class {sizes.index[(sizes != positions).argmax()]} lacks positions that others have")
+    return series[list(GENES)].to_numpy().reshape(len(sizes), positions, len(GENES)).transpose(1, 0, 2)
+
+
+def _task(name: str, x, targets: np.ndarray, initial: np.ndarray, dt: float) -> Task:
+    cases, steps, _ = targets.shape
+    return Task(
+        name=name,
+        genes=GENES,
+        inputs=INPUTS,
+        dt=dt,
+        input_values=np.repeat(maternal_inputs(x)[:, None], steps, axis=1),
+        targets=targets,
+        initial=np.asarray(initial, dtype=float),
+        stationary=np.zeros(cases, dtype=bool),
+        links=np.ones((len(REGULATORS), len(GENES)), dtype=bool),
+        case_names=tuple(f"x = {value:g}" for value in x),
+        loss="root_mean",
+    )
+
+
+@torch.no_grad()
+def pattern(network: CircuitNetwork, x: np.ndarray, mutant: Mutant = MUTANTS["wild type"], steps: int = STEPS) -> np.ndarray:
+    """(R, P, 4) pattern after ``steps`` Euler steps from zero, of the wild type or a mutant genotype."""
+    inputs = np.repeat(maternal_inputs(x, mutant.bcd, mutant.tor)[:, None], steps, axis=1)
+    return simulate(network, inputs, DT, activity=torch.tensor(mutant.activity))[:, :, -1].numpy()
+
+
+def boundary_shift(fitted: np.ndarray, measured: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Mean displacement of a domain along the axis: Wasserstein-1 distance between profiles of equal mass.
+
+    Parameters
+    ----------
+    fitted, measured
+        (..., P, 4) and (P, 4) non-negative levels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., 4) displacement per gene, in the unit of x; by optimal transport on the line (POT).
+    """
+    import ot
+
+    def mass(values):
+        values = np.clip(values, 1e-12, None).reshape(-1, len(x))
+        return (values / values.sum(1, keepdims=True)).T
+
+    lead = fitted.shape[:-2]
+    ours = np.moveaxis(fitted, -1, -2).reshape(-1, len(x))
+    theirs = np.broadcast_to(np.moveaxis(measured, -1, -2), (*lead, len(GENES), len(x))).reshape(-1, len(x))
+    grid = np.asarray(x, dtype=float)[:, None]
+    distance = [
+        ot.wasserstein_1d(grid[:, 0], grid[:, 0], mass(a)[:, 0], mass(b)[:, 0], p=1) for a, b in zip(ours, theirs, strict=True)
+    ]
+    return np.array(distance).reshape(*lead, len(GENES))
+
+
+def link_frequencies(signs: np.ndarray) -> pd.DataFrame:
+    """Share of runs in which each link activates, is absent or inhibits; one row a link, 24 rows.
+
+    Parameters
+    ----------
+    signs
+        (R, 6, 4) signs, regulators Bcd, Tor, hb, Kr, kni, gt.
+    """
+    rows = []
+    for i, regulator in enumerate(REGULATORS):
+        for j, gene in enumerate(GENES):
+            shares = [(signs[:, i, j] == value).mean() for value in (1, 0, -1)]
+            rows.append((regulator, gene, *shares))
+    return pd.DataFrame(rows, columns=["regulator", "target", "activation", "absent", "inhibition"])
+
+
+def majority_signs(signs: np.ndarray) -> np.ndarray:
+    """(6, 4) sign that most runs agree on; ties are called absent."""
+    counts = np.stack([(signs == value).sum(0) for value in (-1, 0, 1)])
+    best = counts.max(0)
+    winner = counts.argmax(0) - 1
+    return np.where((counts == best).sum(0) == 1, winner, 0)
+
+
+def agreement(signs: np.ndarray, known: dict[tuple[str, str], int] = KNOWN_LINKS) -> pd.DataFrame:
+    """Per known link: its sign, the majority sign, and the share of runs that have the known sign.
+
+    Parameters
+    ----------
+    signs
+        (R, 6, 4) signs of the runs.
+    known
+        Sign of each (regulator, target).
+    """
+    majority = majority_signs(signs)
+    rows = []
+    for (regulator, gene), sign in known.items():
+        i, j = REGULATORS.index(regulator), GENES.index(gene)
+        share = float((signs[:, i, j] == sign).mean())
+        rows.append((regulator, gene, sign, int(majority[i, j]), bool(majority[i, j] == sign), share))
+    return pd.DataFrame(rows, columns=["regulator", "target", "known", "majority", "agrees", "share"])
+
+
+def correlation_signs(profile: pd.DataFrame, cutoff: float = 0.1) -> np.ndarray:
+    """(6, 4) signs of the correlations along the axis: the baseline that looks at the pattern alone."""
+    levels = np.concatenate([maternal_inputs(profile["x"]), profile[list(GENES)]], axis=1)
+    r = np.corrcoef(levels.T)[:, len(INPUTS) :]
+    return np.where(np.abs(r) > cutoff, np.sign(r), 0).astype(int)
+
+
+def known_links(source: str) -> dict[tuple[str, str], int]:
+    """Links to score against: the truth of the synthetic system (all 24, absent ones as 0), else the literature's."""
+    if source != "synthetic":
+        return KNOWN_LINKS
+    frame = pd.read_csv(paths.mini_data() / "gap_genes" / "links.csv")
+    return {(row.regulator, row.target): int(row.sign) for row in frame.itertuples()}

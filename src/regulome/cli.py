@@ -1,0 +1,99 @@
+"""The command line: run, check, report, data. Every command imports only what it needs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from regulome import __version__
+from regulome.errors import UserError
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.split("\n")[0]
+)
+data_app = typer.Typer(no_args_is_help=True)
+app.add_typer(data_app, name="data", help="List and fetch the real data files of the registry.")
+
+Profile = Annotated[str, typer.Option(help="mini (minutes, embedded data) or paper (the published sizes).")]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends it with its message alone and status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"regulome: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Knock out genes, links and reactions in four published systems that learn gene regulation."""
+
+
+@app.command()
+def run(
+    slug: Annotated[str, typer.Argument(help="Notebook, such as 31_adaptation.")],
+    profile: Profile = "mini",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Replace one parameter."),
+    ] = None,
+) -> None:
+    """Run one notebook; figures go to figures/PROFILE/SLUG, the executed notebook to build/PROFILE."""
+    from regulome import notebook, parameters, steps
+
+    steps.step(slug, profile)
+    notebook.run(slug, profile, parameters.from_command_line(slug, parameter or []))
+
+
+@app.command()
+def check(slug: Annotated[str | None, typer.Argument(help="Notebook (default: all).")] = None) -> None:
+    """Check notebooks without running them: parameters, defaults, the pair of files, output folders."""
+    from regulome import notebook, parameters, paths, steps
+
+    for name in [slug] if slug else steps.table():
+        for profile in paths.PROFILES:
+            notebook.preflight(name, profile)
+        parameters.check_defaults(name)
+        print(f"{name}: good")
+
+
+@app.command()
+def report(profile: Profile = "mini") -> None:
+    """Write report/index.html and RESULTS.md from the outputs of a profile."""
+    from regulome import report as pages
+
+    print(pages.build(profile))
+
+
+@data_app.command("list")
+def list_data() -> None:
+    """Print every data file: key, size, licence, what is in it and what to cite."""
+    from regulome import data
+
+    for key, entry in data.load_registry().items():
+        print(
+            f"{key}  ({entry.bytes / 1e6:.3g} MB, {entry.licence})\n    {entry.content}\n    {entry.citation}"
+        )
+
+
+@data_app.command("fetch")
+def fetch_data(
+    keys: Annotated[list[str], typer.Argument(help="Keys, as 'regulome data list' prints them.")],
+) -> None:
+    """Fetch data files into the cache and print where they are."""
+    from regulome import data
+
+    for key in keys:
+        print(data.fetch(key))
