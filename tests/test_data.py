@@ -1,4 +1,4 @@
-"""Data files: cache, mirror and download against real servers on this machine; nothing unverified is ever kept."""
+"""Data files: cache, mirror and download from real local servers; only verified files are kept."""
 
 import hashlib
 import http.server
@@ -210,9 +210,7 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path, checkout, server, monkey
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("REGULOME_CACHE", str(tmp_path / "file"))
     checkout(url=url(server, "good"))
-    with pytest.raises(
-        UserError, match=r"cannot write to the cache folder .*file/profile .*set REGULOME_CACHE"
-    ):
+    with pytest.raises(UserError, match=r"cannot write to the cache folder .*file/profile .*set REGULOME_CACHE"):
         data.fetch("profile")
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -221,7 +219,7 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path, checkout, server, monkey
 def test_a_read_only_cache_is_named(tmp_path, checkout, server):
     (tmp_path / "cache").mkdir(mode=0o500)
     checkout(url=url(server, "good"))
-    with pytest.raises(UserError, match="Permission denied.*set REGULOME_CACHE"):
+    with pytest.raises(UserError, match=r"Permission denied.*set REGULOME_CACHE"):
         data.fetch("profile")
 
 
@@ -300,15 +298,11 @@ def test_the_registry_of_the_repository_is_valid():
     assert {"flyex_gap_nc14_t7", "flyex_gap_time_series"} <= set(registry)
 
 
-@pytest.mark.skipif(
-    not os.environ.get("REGULOME_MIRROR"), reason="needs REGULOME_MIRROR, a folder with the real data"
-)
+@pytest.mark.skipif(not os.environ.get("REGULOME_MIRROR"), reason="needs REGULOME_MIRROR, a folder with the real data")
 def test_the_real_gap_gene_files_are_what_their_entries_say(tmp_path, monkeypatch):
     monkeypatch.setenv("REGULOME_ROOT", str(REPOSITORY))
     monkeypatch.setenv("REGULOME_CACHE", str(tmp_path))
-    profile = read_table(
-        data.fetch("flyex_gap_nc14_t7"), ["hb", "Kr", "kni", "gt", "tll"], header=False, low=0
-    )
+    profile = read_table(data.fetch("flyex_gap_nc14_t7"), ["hb", "Kr", "kni", "gt", "tll"], header=False, low=0)
     assert profile.shape == (91, 5)
     assert profile.max().round(2).tolist()[:4] == [0.91, 0.98, 0.93, 0.96]
     series = read_table(data.fetch("flyex_gap_time_series"), ["AP", "gt", "kni", "kr", "hb", "time"], low=0)

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from regulome.errors import UserError
 from regulome.tables import csv_bytes, read_table, write_bytes, write_csv
 
-shared_folder = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+shared_folder = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 tables = st.integers(1, 4).flatmap(
     lambda width: st.lists(st.lists(numbers, min_size=width, max_size=width), min_size=1, max_size=6)
@@ -68,9 +66,7 @@ def test_a_row_of_another_length_is_reported_at_its_line(tmp_path, rows, data):
     changed[row] = [*changed[row], 1.0] if extra else changed[row][:-1]
     file = tmp_path / "t.csv"
     file.write_text(as_text(changed, [f"c{i}" for i in range(len(rows[0]))]))
-    with pytest.raises(
-        UserError, match=rf"row {row + 2}: corrupted CSV, found {len(changed[row])} fields; expected"
-    ):
+    with pytest.raises(UserError, match=rf"row {row + 2}: corrupted CSV, found {len(changed[row])} fields; expected"):
         read_table(file)
 
 
@@ -91,9 +87,7 @@ def test_required_columns_come_in_the_requested_order_and_others_are_ignored(tmp
 def test_a_missing_column_names_the_closest_one(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text("AP,hb,Kr\n1,2,3\n")
-    with pytest.raises(
-        UserError, match=r"missing column 'kr' \(did you mean 'Kr'\?\); found AP, hb, Kr; expected"
-    ):
+    with pytest.raises(UserError, match=r"missing column 'kr' \(did you mean 'Kr'\?\); found AP, hb, Kr; expected"):
         read_table(file, ["hb", "kr"])
 
 

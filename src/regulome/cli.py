@@ -8,9 +8,7 @@ import typer
 from regulome import __version__
 from regulome.errors import UserError
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.split("\n")[0]
-)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True)
 app.add_typer(data_app, name="data", help="List and fetch the real data files of the registry.")
 
@@ -83,9 +81,7 @@ def list_data() -> None:
     from regulome import data
 
     for key, entry in data.load_registry().items():
-        print(
-            f"{key}  ({entry.bytes / 1e6:.3g} MB, {entry.licence})\n    {entry.content}\n    {entry.citation}"
-        )
+        print(f"{key}  ({entry.bytes / 1e6:.3g} MB, {entry.licence})\n    {entry.content}\n    {entry.citation}")
 
 
 @data_app.command("fetch")

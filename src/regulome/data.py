@@ -52,17 +52,17 @@ class Entry:
         return self.url or f"{HOST}/{self.repository}/{self.commit}/{quote(self.path)}"
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class UniqueKeyLoader(yaml.SafeLoader):
     """YAML loader that refuses a repeated key, where YAML itself would silently keep the last one."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
         for name, _ in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                continue
             if name.value in seen:
                 line = name.start_mark.line + 1
-                raise UserError(
-                    f"{self.name} row {line}: '{name.value}' appears twice; expected unique names"
-                )
+                raise UserError(f"{self.name} row {line}: '{name.value}' appears twice; expected unique names")
             seen.add(name.value)
         return super().construct_mapping(node, deep)
 
@@ -79,7 +79,7 @@ def load_registry(path: Path | None = None) -> dict[str, Entry]:
     path = paths.data() / "registry.yaml" if path is None else Path(path)
     try:
         with path.open(encoding="utf-8") as handle:
-            content = yaml.load(handle, Loader=_UniqueKeyLoader)
+            content = yaml.load(handle, Loader=UniqueKeyLoader)
     except OSError as error:
         raise UserError(f"{path}: cannot read the data registry ({error.strerror})") from None
     except yaml.YAMLError as error:
@@ -100,9 +100,7 @@ def _entry(path: Path, key: object, values: object) -> Entry:
     known = [field.name for field in fields(Entry) if field.name != "key"]
     for name in values:
         if name not in known:
-            raise UserError(
-                f"{where}: unknown field '{name}'{closest(name, known)}; expected {', '.join(known)}"
-            )
+            raise UserError(f"{where}: unknown field '{name}'{closest(name, known)}; expected {', '.join(known)}")
     for name in known:
         if name not in values and name != "url":
             raise UserError(f"{where}: missing field '{name}'")
@@ -117,9 +115,7 @@ def _check_field(where: str, name: str, value: object) -> None:
             raise UserError(f"{where}, field 'bytes': found {value!r}; expected a positive whole number")
         return
     if not isinstance(value, str) or not value.strip():
-        raise UserError(
-            f"{where}, field '{name}': found {value!r}; expected text (in quotes if it is all digits)"
-        )
+        raise UserError(f"{where}, field '{name}': found {value!r}; expected text (in quotes if it is all digits)")
     pattern, expected = PATTERNS.get(name, (r"(?s).+", "text"))
     if not re.fullmatch(pattern, value):
         found = f"{value!r} ({len(value)} characters)"
@@ -135,9 +131,7 @@ def describe(key: str) -> Entry:
     """Return the registry entry of one data file; UserError with the closest name if there is none."""
     registry = load_registry()
     if key not in registry:
-        raise UserError(
-            f"unknown data key '{key}'{closest(key, registry)}; `regulome data list` shows all of them"
-        )
+        raise UserError(f"unknown data key '{key}'{closest(key, registry)}; `regulome data list` shows all of them")
     return registry[key]
 
 

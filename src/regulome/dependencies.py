@@ -17,7 +17,7 @@ PACKAGE = "regulome"
 def closure(script: Path) -> list[Path]:
     """Return the files of the package that a notebook script uses, directly or through other modules.
 
-    These are its modules, the ``__init__`` of their packages, and each file beside a module that the module
+    These are its modules, the ``__init__`` of their packages, and the files beside a module that the module
     names in a string (a style file, a template).
 
     Raises
@@ -83,7 +83,7 @@ def _imports(tree: ast.Module, path: Path, source: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
-            if node.level:
+            if node.level and path.is_relative_to(source):
                 package = path.relative_to(source).parts[: -node.level]
                 base = ".".join([*package, base] if base else package)
             names |= {f"{base}.{alias.name}" for alias in node.names}
@@ -99,22 +99,14 @@ def _files(name: str, source: Path) -> list[Path]:
 
 
 def _named_files(tree: ast.Module, module: Path) -> set[Path]:
-    """Return the files in a module's folder that a string of the module names."""
-    texts = {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    candidates = [
-        module.parent / text for text in texts if "." in text and len(text) < 200 and "\n" not in text
-    ]
-    return {path for path in candidates if path.suffix not in ("", ".py") and path.is_file()}
+    """Return the files in or below a module's folder whose name stands in the module as a string."""
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    files = {path for path in module.parent.rglob("*.*") if path.suffix not in (".py", ".pyc")}
+    return {path for path in files if path.name in texts and path.is_file()}
 
 
 def _files_in(values: list[Any]) -> list[Path]:
     """Return the files that text parameters name, relative to the checkout or absolute."""
     texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
-    candidates = [
-        paths.root() / text for text in texts if isinstance(text, str) and "." in text and len(text) < 1000
-    ]
+    candidates = [paths.root() / text for text in texts if isinstance(text, str) and "." in text and len(text) < 1000]
     return [path for path in candidates if path.is_file()]

@@ -38,15 +38,16 @@ def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float,
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)  # it reads typed parameters by guess, and warns
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it warns of typed parameters
     build = paths.build(profile)
     build.mkdir(parents=True, exist_ok=True)
     running, failed = build / f"{slug}.running.ipynb", build / f"{slug}.failed.ipynb"
     final = build / f"{slug}.ipynb"
     failed.unlink(missing_ok=True)
     source = parameters.script(slug).with_suffix(".ipynb")
-    cells = len(nbformat.read(source, as_version=4).cells) + bool(changed)  # papermill adds a cell of
-    parameters progress = Progress(slug, cells, provenance.expected_seconds(slug, profile)) try:
+    cells = len(nbformat.read(source, as_version=4).cells) + bool(changed)  # one of changed parameters
+    progress = Progress(slug, cells, provenance.expected_seconds(slug, profile))
+    try:
         papermill.execute_notebook(
             source,
             running,

@@ -5,6 +5,8 @@ checked against a short list before it is evaluated with NumPy.
 """
 
 import ast
+import math
+import unicodedata
 from functools import reduce
 
 import numpy as np
@@ -24,6 +26,7 @@ FUNCTIONS = {
     "max": lambda *values: reduce(np.maximum, values),
     "where": np.where,
 }
+_ARGUMENTS = {"where": (3, 3), "min": (1, None), "max": (1, None)}  # fewest and most; one for the others
 CONSTANTS = {"pi": np.pi, "e": np.e}
 _BINARY = {
     ast.Add: np.add,
@@ -61,22 +64,28 @@ class Expression:
         self.text, self.where = str(text), where
         if isinstance(text, bool) or not isinstance(text, str | int | float):
             raise UserError(f"{where}: found {text!r}, expected a number or an expression")
+        if isinstance(text, float) and not math.isfinite(text):
+            raise UserError(f"{where}: found {text!r}, expected a finite number or an expression")
         try:
             self._tree = ast.parse(self.text.strip(), mode="eval").body
+            # Python reads µ (micro sign) as μ (Greek mu), so names are looked up in their normal form
+            self._variables = {unicodedata.normalize("NFKC", name): name for name in variables}
+            self.names = frozenset(self._check(self._tree, self._variables))
         except (SyntaxError, ValueError) as error:
             reason = getattr(error, "msg", str(error))
             raise UserError(f"{where}: '{self.text}' is not an expression ({reason})") from None
-        self.names = frozenset(self._check(self._tree, set(variables)))
+        except (RecursionError, MemoryError):
+            raise UserError(f"{where}: '{self.text[:40]}...' is nested too deeply or too long") from None
 
-    def _check(self, node: ast.AST, variables: set[str]) -> set[str]:
+    def _check(self, node: ast.AST, variables: dict[str, str]) -> set[str]:
         """Return the variables that the node uses; refuse everything that is not on the list."""
         match node:
             case ast.Constant(value=bool() | str() | bytes() | complex() | None):
                 pass
-            case ast.Constant():
+            case ast.Constant(value=int() | float()):
                 return set()
             case ast.Name(id=name) if name in variables:
-                return {name}
+                return {variables[name]}
             case ast.Name(id=name) if name in CONSTANTS:
                 return set()
             case ast.Name(id=name):
@@ -89,17 +98,25 @@ class Expression:
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
                 return self._check(left, variables) | self._check(right, variables)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+                self._check_count(name, len(args))
                 return set().union(*(self._check(arg, variables) for arg in args))
-            case ast.Call(func=ast.Name(id=name)):
+            case ast.Call(func=ast.Name(id=name)) if name not in FUNCTIONS:
                 raise UserError(f"{self.where}: unknown function '{name}'{closest(name, FUNCTIONS)} in '{self.text}'")
         raise UserError(f"{self.where}: '{ast.unparse(node)}' in '{self.text}' is not arithmetic")
 
-    def __call__(self, **values) -> np.ndarray:
+    def _check_count(self, name: str, count: int) -> None:
+        """NumPy would take a second argument of exp as the array to write into."""
+        low, high = _ARGUMENTS.get(name, (1, 1))
+        if count < low or (high is not None and count > high):
+            expected = f"{low}" if low == high else f"at least {low}"
+            raise UserError(f"{self.where}: '{name}' in '{self.text}' has {count} arguments, expected {expected}")
+
+    def __call__(self, /, **values) -> np.ndarray:
         """Evaluate with NumPy broadcasting; missing or non-finite results are the caller's to judge."""
         with np.errstate(all="ignore"):
             try:
                 return np.asarray(self._value(self._tree, values), dtype=float)
-            except TypeError as error:
+            except (TypeError, OverflowError, RecursionError) as error:
                 raise UserError(f"{self.where}: '{self.text}' cannot be evaluated ({error})") from None
 
     def _value(self, node: ast.AST, values: dict):
@@ -107,7 +124,7 @@ class Expression:
             case ast.Constant(value=value):
                 return float(value)
             case ast.Name(id=name):
-                return values[name] if name in values else CONSTANTS[name]
+                return values[self._variables[name]] if name in self._variables else CONSTANTS[name]
             case ast.UnaryOp(op=op, operand=operand):
                 value = self._value(operand, values)
                 return -value if isinstance(op, ast.USub) else value

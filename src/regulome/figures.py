@@ -73,9 +73,7 @@ def _table_bytes(df: pd.DataFrame, name: str) -> bytes:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(
-            f"found name '{name}'; expected lower-case letters, digits and underscores, a letter first"
-        )
+        raise UserError(f"found name '{name}'; expected lower-case letters, digits and underscores, a letter first")
     if name in RESERVED:
         raise UserError(f"the name '{name}' is taken; expected none of {', '.join(RESERVED)}")
 
@@ -105,9 +103,7 @@ class Output:
         if profile not in paths.PROFILES:
             raise UserError(f"found profile '{profile}'; expected one of {', '.join(paths.PROFILES)}")
         if not re.fullmatch(r"\d\d_[a-z0-9_]+", slug):
-            raise UserError(
-                f"found slug '{slug}'; expected two digits, an underscore and a name: 31_adaptation"
-            )
+            raise UserError(f"found slug '{slug}'; expected two digits, an underscore and a name: 31_adaptation")
         self.slug, self.profile = slug, profile
         self.title = title or slug[3:].replace("_", " ").capitalize()
         self.folder = paths.figures(profile, slug)

@@ -23,7 +23,10 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16
-_FAST = ("contract", "nsz")  # fused multiply-add; sums keep their order, so results do not depend on the optimiser
+_FAST = (
+    "contract",
+    "nsz",
+)  # fused multiply-add; sums keep their order, so results do not depend on the optimiser
 
 
 class _Lanes:
@@ -91,7 +94,9 @@ def _operation(build, kinds: str):
             right = isinstance(given, types.Array) and given.dtype == real and given.layout == "C" and given.ndim == 1
             if (kind == "a" and not right) or (kind == "i" and not isinstance(given, types.Integer)):
                 return None
-        signature = types.void(*(given if kind == "a" else types.intp for kind, given in zip(kinds, arguments, strict=True)))
+        signature = types.void(
+            *(given if kind == "a" else types.intp for kind, given in zip(kinds, arguments, strict=True))
+        )
 
         def codegen(context, builder, signature, values):
             build(_Lanes(context, builder, signature, values), *values)

@@ -39,9 +39,7 @@ def acquire(path: Path, what: str, patience: float = 0.0) -> int:
                 continue
             owner = os.read(handle, 20).decode() or "?"
             os.close(handle)
-            raise UserError(
-                f"{what} is already running as process {owner}: wait for it, or stop it"
-            ) from None
+            raise UserError(f"{what} is already running as process {owner}: wait for it, or stop it") from None
         except OSError:
             return handle  # a file system without locks, such as some cluster scratch disks: run unprotected
         os.ftruncate(handle, 0)

@@ -61,9 +61,7 @@ def signed_graph(
         for column, target in enumerate(targets):
             value = float(values[row, column])
             if not math.isfinite(value):
-                raise UserError(
-                    f"link matrix, {regulator} on {target}: found {value}; expected a finite number"
-                )
+                raise UserError(f"link matrix, {regulator} on {target}: found {value}; expected a finite number")
             if abs(value) > cutoff:
                 graph.add_edge(str(regulator), str(target), sign=1 if value > 0 else -1, value=value)
     return graph
@@ -86,9 +84,7 @@ def checked_links(links: pd.DataFrame | nx.DiGraph) -> pd.DataFrame:
     for column in ("regulator", "target", "sign"):
         if column not in links.columns:
             found = ", ".join(map(str, links.columns))
-            raise UserError(
-                f"links: missing column '{column}'{closest(column, links.columns)}; found {found}"
-            )
+            raise UserError(f"links: missing column '{column}'{closest(column, links.columns)}; found {found}")
     table = pd.DataFrame({"regulator": links["regulator"].astype(str), "target": links["target"].astype(str)})
     table["sign"] = links["sign"]
     table["value"] = pd.to_numeric(links["value"], errors="coerce") if "value" in links else math.nan
@@ -97,18 +93,16 @@ def checked_links(links: pd.DataFrame | nx.DiGraph) -> pd.DataFrame:
     for number, row in enumerate(table.itertuples(), start=1):
         where = f"links row {number} ({row.regulator} on {row.target})"
         if row.style not in STYLES:
-            raise UserError(f"{where}: found style {row.style!r}; expected one of {', '.join(STYLES)}")
+            raise UserError(f"{where}: found style '{row.style}'; expected one of {', '.join(STYLES)}")
         if row.sign not in ((-1, 0, 1) if row.style == "grey" else (-1, 1)):
-            raise UserError(f"{where}: found sign {row.sign!r}; expected 1 or -1 (0 only with style 'grey')")
+            raise UserError(f"{where}: found sign '{row.sign}'; expected 1 or -1 (0 only with style 'grey')")
         if "value" in links and not math.isfinite(row.value):
             found = links["value"].iloc[number - 1]
-            raise UserError(f"{where}: found value {found!r}; expected a finite number")
+            raise UserError(f"{where}: found value '{found}'; expected a finite number")
     repeated = table[table.duplicated(["regulator", "target"])]
     if len(repeated):
         first = repeated.iloc[0]
-        raise UserError(
-            f"links: {first.regulator} on {first.target} appears twice; expected one row per link"
-        )
+        raise UserError(f"links: {first.regulator} on {first.target} appears twice; expected one row per link")
     return table
 
 
@@ -124,22 +118,16 @@ def node_names(links: object, table: pd.DataFrame, nodes: Sequence[str] | None) 
     names = list(dict.fromkeys(str(name) for name in nodes))
     for name in used:
         if name not in names:
-            raise UserError(
-                f"links: unknown node '{name}'{closest(name, names)}; expected one of {', '.join(names)}"
-            )
+            raise UserError(f"links: unknown node '{name}'{closest(name, names)}; expected one of {', '.join(names)}")
     return names
 
 
-def input_names(
-    links: object, table: pd.DataFrame, names: Sequence[str], inputs: Sequence[str] | None
-) -> list[str]:
+def input_names(links: object, table: pd.DataFrame, names: Sequence[str], inputs: Sequence[str] | None) -> list[str]:
     """Names of the inputs in the order of the nodes: given, marked in the graph, or without regulators."""
     if inputs is not None:
         for name in inputs:
             if str(name) not in names:
-                raise UserError(
-                    f"inputs: unknown node '{name}'{closest(name, names)}; expected {', '.join(names)}"
-                )
+                raise UserError(f"inputs: unknown node '{name}'{closest(name, names)}; expected {', '.join(names)}")
         return [name for name in names if name in map(str, inputs)]
     marked = links.nodes(data="kind") if isinstance(links, nx.DiGraph) else ()
     kinds = {str(name): kind for name, kind in marked}
@@ -159,7 +147,5 @@ def checked_positions(positions: Mapping[str, Point], names: Sequence[str]) -> d
             raise UserError(f"positions: found {point} for node '{name}'; expected two finite numbers")
         twins = [other for other in names if other != name and found[other] == point]
         if twins:
-            raise UserError(
-                f"positions: nodes '{name}' and '{twins[0]}' share {point}; expected different places"
-            )
+            raise UserError(f"positions: nodes '{name}' and '{twins[0]}' share {point}; expected different places")
     return found

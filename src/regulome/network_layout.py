@@ -131,9 +131,7 @@ def _options(link: Link, links: Sequence[Link], nodes: Mapping[str, Node], size:
         head, _ = shorten(path, HEAD_LENGTH / 2 * size * target.radius)
         thirds = [node for node in nodes.values() if node.name not in link]
         room = [node.distance(path).min() / node.radius for node in thirds]
-        cost = (
-            abs(bend) + 4 * bend**2 + sum(max(0.0, 0.6 - each) + 20 * max(0.0, 0.3 - each) for each in room)
-        )
+        cost = abs(bend) + 4 * bend**2 + sum(max(0.0, 0.6 - each) + 20 * max(0.0, 0.3 - each) for each in room)
         reach = BAR_WIDTH * size * target.radius
         options.append(Option(link, bend, path, thinned, head[-1], reach, cost))
     return options

@@ -86,9 +86,7 @@ def _run(slug: str, profile: str, values: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     threads = values.get("threads", 1)
     changed = {
-        name: values[name]
-        for name, parameter in parameters.declared(slug).items()
-        if values[name] != parameter.default
+        name: values[name] for name, parameter in parameters.declared(slug).items() if values[name] != parameter.default
     }
     with _environment(threads):
         seconds, rendered = execute(slug, profile, changed)
@@ -103,15 +101,12 @@ def _verify(slug: str, profile: str) -> None:
     missing = [path.name for path in declared if not path.is_file() or path.stat().st_size == 0]
     if missing:
         raise UserError(
-            f"{slug}: the notebook ran, but these declared outputs are missing or empty in
-            {relative(folder)}: " f"{', '.join(missing)}\nwrite them in the notebook, or take them out of
-            STEPS in the Snakefile"
+            f"{slug}: the notebook ran, but declared outputs are missing or empty: {', '.join(missing)}\n"
+            f"write them to {relative(folder)} in the notebook, or take them out of STEPS in the Snakefile"
         )
     known = {*declared, folder / "run.json"}
     extra = [
-        str(path.relative_to(folder))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path not in known
+        str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file() and path not in known
     ]
     if extra:
         raise UserError(
@@ -126,13 +121,9 @@ def _check_writable(folder: Path) -> None:
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir():
-        raise UserError(
-            f"{relative(folder)}: cannot write outputs: {relative(existing)} is a file, expected a folder"
-        )
+        raise UserError(f"{relative(folder)}: cannot write outputs: {relative(existing)} is a file, expected a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(
-            f"{relative(folder)}: cannot write outputs: no permission to write in {relative(existing)}"
-        )
+        raise UserError(f"{relative(folder)}: cannot write outputs: no permission to write in {relative(existing)}")
 
 
 def _delete(files: list[Path]) -> None:

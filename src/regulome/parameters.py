@@ -1,7 +1,6 @@
 """Parameters of a notebook: declared once, in its own cell, and checked before a kernel starts.
 
-The cell tagged ``parameters`` in ``notebooks/NN_name.py`` holds one typed literal a line, each with a
-comment:
+The cell tagged ``parameters`` in ``notebooks/NN_name.py`` holds typed literals, each with a comment:
 
     replicates: int = 8  # independent trainings (>= 1)
     rate: float = 1e-3  # learning rate of Adam (0 < x <= 1)
@@ -50,9 +49,7 @@ class Parameter:
         except TypeError:
             hint = "; write it in quotes" if self.kind == "str" and value is not None else ""
             found = f"{value!r} ({type(value).__name__})"
-            raise UserError(
-                f"{where}: parameter {self.name!r}: found {found}, expected {self.kind}{hint}"
-            ) from None
+            raise UserError(f"{where}: parameter {self.name!r}: found {found}, expected {self.kind}{hint}") from None
         for allowed in self.ranges:
             if not in_range(value, allowed):
                 raise UserError(f"{where}: parameter {self.name!r}: found {value!r}, expected {allowed}")
@@ -90,8 +87,7 @@ def declared(slug: str) -> dict[str, Parameter]:
 
 
 def values(slug: str, profile: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the value of every parameter of a notebook: its default, replaced by the YAML file, then by
-    `overrides`.
+    """Return all parameters: the notebook's defaults, replaced by the YAML file, then by `overrides`.
 
     Raises
     ------
@@ -101,10 +97,7 @@ def values(slug: str, profile: str, overrides: Mapping[str, Any] | None = None) 
     """
     parameters = declared(slug)
     name = relative(file(slug, profile))
-    given = {
-        key: (value, f"{name}, line {line}")
-        for key, (value, line) in read_mapping(file(slug, profile)).items()
-    }
+    given = {key: (value, f"{name}, line {line}") for key, (value, line) in read_mapping(file(slug, profile)).items()}
     given |= {key: (value, f"{slug}, given value") for key, value in (overrides or {}).items()}
     unknown = [(key, where) for key, (_, where) in given.items() if key not in parameters]
     if unknown:
@@ -114,15 +107,12 @@ def values(slug: str, profile: str, overrides: Mapping[str, Any] | None = None) 
     result |= {key: parameters[key].check(value, where) for key, (value, where) in given.items()}
     if result.get("profile") != profile:
         found = result.get("profile")
-        raise UserError(
-            f"{name}: parameter 'profile': found {found!r}, expected {profile!r}, as the folder says"
-        )
+        raise UserError(f"{name}: parameter 'profile': found {found!r}, expected {profile!r}, as the folder says")
     return result
 
 
 def check_defaults(slug: str) -> None:
-    """Check that ``params/mini`` repeats the notebook's defaults and that ``params/paper`` gives the same
-    keys.
+    """Check that params/mini repeats the notebook's defaults and that params/paper gives the same keys.
 
     Raises
     ------
@@ -138,9 +128,7 @@ def check_defaults(slug: str) -> None:
                 raise UserError(f"{name}: parameter {key!r} is missing ({parameter.where})")
             if profile == "mini" and result[key] != parameter.default:
                 expected = f"the notebook's default {parameter.default!r} ({parameter.where})"
-                raise UserError(
-                    f"{name}, line {given[key][1]}: {key!r}: found {result[key]!r}, expected {expected}"
-                )
+                raise UserError(f"{name}, line {given[key][1]}: {key!r}: found {result[key]!r}, expected {expected}")
 
 
 def from_command_line(slug: str, assignments: Iterable[str]) -> dict[str, Any]:
@@ -174,9 +162,7 @@ def _cell(path: Path) -> tuple[str, int]:
     tagged = [number for number in starts if re.search(r"tags=\[.*[\"']parameters[\"']", lines[number])]
     if len(tagged) != 1:
         expected = 'one, headed: # %% tags=["parameters"]'
-        raise UserError(
-            f"{relative(path)}: found {len(tagged)} cells tagged 'parameters', expected {expected}"
-        )
+        raise UserError(f"{relative(path)}: found {len(tagged)} cells tagged 'parameters', expected {expected}")
     end = next((number for number in starts if number > tagged[0]), len(lines))
     return "\n".join(lines[tagged[0] + 1 : end]) + "\n", tagged[0] + 1
 
@@ -184,17 +170,13 @@ def _cell(path: Path) -> tuple[str, int]:
 def _parameter(node: ast.stmt, comments: Mapping[int, str], where: str) -> Parameter:
     """Build one parameter; its default has to satisfy its own type and range."""
     if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None):
-        raise UserError(
-            f"{where}: found {ast.unparse(node)!r}, expected 'name: type = literal  # what it means'"
-        )
+        raise UserError(f"{where}: found {ast.unparse(node)!r}, expected 'name: type = literal  # what it means'")
     name, kind = node.target.id, ast.unparse(node.annotation)
     comment = " ".join(comments[n] for n in range(node.lineno, node.end_lineno + 1) if n in comments)
     if not comment:
         raise UserError(f"{where}: parameter {name!r} needs a comment that says what it means")
     if not is_kind(kind):
-        raise UserError(
-            f"{where}: type {kind!r}: expected int, float, bool, str, a list of these, or any | None"
-        )
+        raise UserError(f"{where}: type {kind!r}: expected int, float, bool, str, a list of these, or any | None")
     try:
         default = ast.literal_eval(node.value)
         parameter = Parameter(name, kind, default, ranges(comment), where)

@@ -57,9 +57,7 @@ def expected_seconds(slug: str, profile: str) -> float | None:
     except (OSError, IndexError, ValueError):
         pass
     try:
-        return float(
-            json.loads((paths.figures(profile, slug) / "run.json").read_text(encoding="utf-8"))["seconds"]
-        )
+        return float(json.loads((paths.figures(profile, slug) / "run.json").read_text(encoding="utf-8"))["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -75,9 +73,7 @@ def _git(*arguments: str) -> str | None:
 
 def _cpu() -> str:
     try:
-        found = re.search(
-            r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
-        )
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
         found = None
     return found[1].strip() if found else platform.processor() or platform.machine()

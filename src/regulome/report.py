@@ -44,12 +44,8 @@ def build(profile: str) -> Path:
         raise UserError(f"unknown profile '{profile}'{closest(profile, paths.PROFILES)}; expected {known}")
     _check_folder(paths.report())
     steps = {name: read_steps(name) for name in paths.PROFILES}
-    shown = [
-        name for name in paths.PROFILES if name == profile or any(not step.problem for step in steps[name])
-    ]
-    pages = {
-        name: html_page(steps[name], name, [other for other in shown if other != name]) for name in shown
-    }
+    shown = [name for name in paths.PROFILES if name == profile or any(not step.problem for step in steps[name])]
+    pages = {name: html_page(steps[name], name, [other for other in shown if other != name]) for name in shown}
     results = results_path(profile)
     text = results_markdown(steps[profile], profile, results.parent)
     try:

@@ -66,9 +66,7 @@ def cell(text: str) -> str:
 
 def is_number(text: str) -> bool:
     """Return whether a text is a number, as a column of numbers is set to the right."""
-    return bool(
-        re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|-?inf", text, re.IGNORECASE)
-    )
+    return bool(re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|-?inf", text, re.IGNORECASE))
 
 
 def duration(seconds: float | None) -> str:

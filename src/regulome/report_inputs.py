@@ -141,9 +141,7 @@ def read_results(file: Path) -> tuple[Row, ...]:
     for number, line in enumerate(lines[1:], start=2):
         row = _row(f"{file} row {number}", columns, line)
         if row.id in seen:
-            raise UserError(
-                f"{file} row {number}, column 'id': '{row.id}' appears twice; expected unique ids"
-            )
+            raise UserError(f"{file} row {number}, column 'id': '{row.id}' appears twice; expected unique ids")
         seen.add(row.id)
         rows.append(row)
     return tuple(rows)

@@ -105,9 +105,7 @@ def sentence(steps: list[Step]) -> str:
     if not compared:
         text = "No published number is compared"
     elif compared == 1:
-        text = "One published number is compared with ours: it " + (
-            "agrees" if found["agrees"] else "differs"
-        )
+        text = "One published number is compared with ours: it " + ("agrees" if found["agrees"] else "differs")
     else:
         text = f"{compared} published numbers are compared with ours: {_verb(found['agrees'], 'agree')}, "
         text += _verb(found["differs"], "differ")
@@ -158,8 +156,7 @@ def header(steps: list[Step]) -> dict[str, str]:
     return {
         "commit": (", ".join(commits) if len(commits) < 4 else many) or fmt.NOTHING,
         "date": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else fmt.NOTHING,
-        "machine": ", ".join(dict.fromkeys(machine(step) for step in steps if "machine" in step.run))
-        or fmt.NOTHING,
+        "machine": ", ".join(dict.fromkeys(machine(step) for step in steps if "machine" in step.run)) or fmt.NOTHING,
         "time": fmt.duration(sum(seconds)) if seconds else fmt.NOTHING,
         "memory": fmt.memory(max((step.run.get("max_rss_mb", 0) for step in steps), default=0) or None),
         "peak": fmt.memory(max((peak(step) or 0 for step in steps), default=0) or None),
@@ -186,9 +183,7 @@ def environments(steps: list[Step]) -> list[dict]:
     """Group the steps by the software and machine they ran with; normally there is one group."""
     groups: dict[tuple, dict] = {}
     for step in steps:
-        packages = tuple(
-            sorted((str(name), str(version)) for name, version in step.run.get("packages", {}).items())
-        )
+        packages = tuple(sorted((str(name), str(version)) for name, version in step.run.get("packages", {}).items()))
         threads = str(step.run.get("threads", fmt.NOTHING))
         stamp = (str(step.run.get("python", fmt.NOTHING)), machine(step) or fmt.NOTHING, threads, packages)
         if step.run:
@@ -238,9 +233,7 @@ def figure_size(step: Step, item: Item) -> tuple[int, int]:
 def table(step: Step, item: Item) -> dict:
     """Return the head of a table as text: columns, which of them hold numbers, rows, number of all rows."""
     frame = read_table(step.folder / f"{item.name}.csv")
-    numeric = [
-        all(fmt.is_number(text) for text in frame.iloc[:, place] if text) for place in range(frame.shape[1])
-    ]
+    numeric = [all(fmt.is_number(text) for text in frame.iloc[:, place] if text) for place in range(frame.shape[1])]
     rows = frame.head(TABLE_ROWS).itertuples(index=False, name=None)
     return {"columns": list(frame.columns), "numeric": numeric, "rows": list(rows), "total": len(frame)}
 

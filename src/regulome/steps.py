@@ -37,9 +37,7 @@ def table() -> dict[str, dict[str, Any]]:
     except (SyntaxError, ValueError) as error:
         raise UserError(f"Snakefile: the table STEPS has to be a literal: {error}") from None
     if steps is None:
-        raise UserError(
-            "Snakefile: found no table 'STEPS = {...}' that starts and ends at the beginning of a line"
-        )
+        raise UserError("Snakefile: found no table 'STEPS = {...}' that starts and ends at the beginning of a line")
     for slug, entry in steps.items():
         for key in entry:
             if key not in KEYS:

@@ -27,7 +27,7 @@ PALETTE = {
 
 
 def style() -> None:
-    """Load the style of all figures (``style.mplstyle``) for the rest of the session."""
+    """Load the style of all figures (``style.mplstyle``)."""
     plt.style.use(Path(__file__).with_name("style.mplstyle"))
 
 
@@ -80,9 +80,7 @@ def heatmap_signed(
 
     values = df.to_numpy(dtype=float)
     if np.isinf(values).any() or not np.isfinite(values).any():
-        raise UserError(
-            "heatmap: found infinite values only or among others; expected finite or missing values"
-        )
+        raise UserError("heatmap: found infinite values only or among others; expected finite or missing values")
     if limit is not None and not (math.isfinite(limit) and limit > 0):
         raise UserError(f"heatmap: found limit {limit}; expected a positive number")
     largest = limit or float(np.nanmax(np.abs(values))) or 1.0

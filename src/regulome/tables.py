@@ -102,9 +102,7 @@ def _rows(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} row {_line_of_bad_byte(path)}: {error.reason}; expected UTF-8 text"
-        ) from None
+        raise UserError(f"{path} row {_line_of_bad_byte(path)}: {error.reason}; expected UTF-8 text") from None
     except csv.Error as error:
         raise UserError(f"{path} row {line}: corrupted CSV ({error})") from None
     except OSError as error:
@@ -152,8 +150,7 @@ def _check_fields(path: Path, rows: list[tuple[int, list[str]]], names: list, he
     for line, cells in rows:
         if len(cells) != len(names):
             raise UserError(
-                f"{path} row {line}: corrupted CSV, found {len(cells)} fields; "
-                f"expected {len(names)} as in {source}"
+                f"{path} row {line}: corrupted CSV, found {len(cells)} fields; expected {len(names)} as in {source}"
             )
 
 
@@ -165,9 +162,7 @@ def _number(path: Path, line: int, label: str, cell: str, low: float | None, hig
     if not math.isfinite(value):
         raise UserError(f"{path} row {line}, {label}: found '{cell.strip()}'; expected a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
-        raise UserError(
-            f"{path} row {line}, {label}: found {cell.strip()}; expected a number {_bounds(low, high)}"
-        )
+        raise UserError(f"{path} row {line}, {label}: found {cell.strip()}; expected a number {_bounds(low, high)}")
     return value
 
 

@@ -52,9 +52,7 @@ def read_mapping(path: Path) -> dict[str, tuple[Any, int]]:
         return _pairs(loader, name)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise UserError(
-            f"{name}, line {mark.line + 1 if mark else '?'}: {error.problem or error.context}"
-        ) from None
+        raise UserError(f"{name}, line {mark.line + 1 if mark else '?'}: {error.problem or error.context}") from None
     finally:
         loader.dispose()
 

@@ -1,15 +1,31 @@
 """Perfect adaptation (Figs 1 and 2 of Shen et al. 2021): test curves, sensitivity and error, and the motifs found."""
 
 import numpy as np
+import pandas as pd
 import torch
 
-from regulome.circuits.mutation import step_inputs
+from regulome.circuits.mutation import signs, step_inputs
 from regulome.circuits.network import CircuitNetwork, simulate
+from regulome.circuits.sparsening import SparseningLevel
+from regulome.circuits.topology import flip_gene
 
 TEST_DT = 0.1
 TEST_STEPS = 150
 STEP_AT = 40  # sample 39 is the last one before the step
 LEVELS = np.linspace(0.05, 1, 20)
+
+# One run each, read off the networks published with the paper.
+PUBLISHED_FIG1 = (0.396, 0.021)  # sensitivity, error at input 1
+PUBLISHED_SPARSENING = {
+    "all links allowed": {
+        6: (0.398, 0.007), 5: (0.373, 0.008), 4: (0.369, 0.008), 3: (0.367, 0.018), 2: (0.111, 0.111),
+        1: (0.001, 0.001),
+    },
+    "without I -> g2": {5: (0.425, 0.003), 4: (0.408, 0.031), 3: (0.377, 0.040), 2: (0.140, 0.140), 1: (0.140, 0.140)},
+}  # fmt: skip
+PUBLISHED_LINKS = {  # network #1 of Fig. 2c, protocol "fig2"
+    "I -> g1": 0.168, "I -> g2": 0.118, "g1 -> g1": -0.064, "g1 -> g2": 0.026, "g2 -> g1": -0.218, "g2 -> g2": 0.054,
+}  # fmt: skip
 
 
 @torch.no_grad()
@@ -50,6 +66,59 @@ def target_sensitivity_and_error() -> tuple[float, float]:
     k = np.arange(40)
     pulse = 2 * (np.exp(-k / 6) - np.exp(-k / 3))
     return float(pulse.max()), float(pulse[-1])
+
+
+def score_levels(levels: list[SparseningLevel], sequence: str, cutoff: float) -> pd.DataFrame:
+    """Score every replicate of every level of a sparsening sequence.
+
+    Returns
+    -------
+    DataFrame
+        Columns sequence, links (their number), replicate, sensitivity, error, adapts, motif.
+    """
+    frames = []
+    for level in levels:
+        sensitivity, error = sensitivity_and_error(pulses(level.result.network))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "sequence": sequence,
+                    "links": level.count,
+                    "replicate": np.arange(len(sensitivity)),
+                    "sensitivity": sensitivity,
+                    "error": error,
+                    "adapts": adapts(sensitivity, error),
+                    "motif": [motif(signs(values, cutoff)) for values in level.values],
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def summarise_levels(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a level: medians, share of replicates that adapt, and share of those with each minimal motif."""
+    groups = scores.groupby(["sequence", "links"], sort=False)
+    table = groups.agg(sensitivity=("sensitivity", "median"), error=("error", "median"), adapting=("adapts", "mean"))
+    for name in ("incoherent feed-forward", "negative feedback"):
+        table[name] = groups["motif"].agg(lambda found, name=name: found.str.contains(name).mean())
+    return table.reset_index()
+
+
+def published_scores() -> pd.DataFrame:
+    """Sensitivity and error of the published runs, columns sequence, links, sensitivity, error."""
+    rows = [
+        (sequence, links, *values) for sequence, runs in PUBLISHED_SPARSENING.items() for links, values in runs.items()
+    ]
+    return pd.DataFrame(rows, columns=["sequence", "links", "sensitivity", "error"])
+
+
+def orient(values: np.ndarray) -> np.ndarray:
+    """(R, 3, 2) link values with the unobserved g2 flipped where it carries the inverse of the input's signal.
+
+    Incoherent feed-forward loops with I -> g2 -| g1 and I -| g2 -> g1 are one circuit, likewise g1 -> g2 -| g1 and
+    g1 -| g2 -> g1. After flipping, g2 represses g1 in every replicate.
+    """
+    return flip_gene(values, regulator=2, target=1, flipped=values[:, 2, 0] > 0)
 
 
 def motif(signs: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Cells on a ring that read their neighbours: the setting of Fig. 6, where regulators are neighbour means and own genes."""
+"""Cells on a ring that read their neighbours, as in Fig. 6: regulators are neighbour means and own genes."""
 
 import torch
 from torch import Tensor

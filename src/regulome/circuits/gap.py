@@ -82,17 +82,19 @@ MUTANTS = {
 }
 
 
-def read_profile(source: str) -> pd.DataFrame:
+def read_profile(source: str, mirror: str = "") -> pd.DataFrame:
     """Gap-gene profile at the end of the measured period: columns x, hb, Kr, kni, gt; one row a position.
 
     Parameters
     ----------
     source
-        "synthetic" (mini data, known truth), "flyex_gap_nc14_t7" (the frame the paper used), or the path of a CSV with a
-        header and these columns (others are ignored).
+        "synthetic" (mini data, known truth), "flyex_gap_nc14_t7" (the frame the paper used), or the path of a CSV
+        with a header and these columns (others are ignored).
+    mirror
+        Folder that stands in for downloads (empty: REGULOME_MIRROR, else download).
     """
     if source == PAPER_PROFILE:
-        frame = read_table(data.fetch(source), [*GENES, "tll"], header=False)
+        frame = read_table(data.fetch(source, mirror or None), [*GENES, "tll"], header=False)
         if len(frame) != len(POSITIONS):
             raise UserError(f"{source}: found {len(frame)} rows, expected {len(POSITIONS)} positions")
         return pd.DataFrame({"x": POSITIONS, **frame[list(GENES)]})
@@ -100,14 +102,14 @@ def read_profile(source: str) -> pd.DataFrame:
     return read_table(path, columns=["x", *GENES])[["x", *GENES]]
 
 
-def read_time_series(source: str) -> pd.DataFrame:
+def read_time_series(source: str, mirror: str = "") -> pd.DataFrame:
     """Gap-gene profiles over time: columns x, time, hb, Kr, kni, gt with levels scaled to at most 1.
 
     ``time`` counts from the first class. FlyEx: time classes T1 to T8 of cycle 14A, positions in percent, intensities
     0 to 255.
     """
     if source == PAPER_SERIES:
-        frame = read_table(data.fetch(source), columns=["AP", "gt", "kni", "kr", "hb", "time"])
+        frame = read_table(data.fetch(source, mirror or None), columns=["AP", "gt", "kni", "kr", "hb", "time"])
         frame = frame.rename(columns={"kr": "Kr"}).assign(x=frame["AP"] / 100)
         frame[list(GENES)] /= 255
     else:
@@ -140,11 +142,17 @@ def time_series_task(series: pd.DataFrame, steps_per_class: int, dt: float = DT,
 
 
 def series_array(series: pd.DataFrame) -> np.ndarray:
-    """(P, K, 4) levels at each position and class; every class must have every position."""
+    """(P, K, 4) levels at each position and class, both ascending; every class must have every position once."""
+    series = series.sort_values(["time", "x"], kind="stable")
+    repeated = series[series.duplicated(["time", "x"])]
+    if len(repeated):
+        raise UserError(f"time series: class {repeated.time.iloc[0]} has position x = {repeated.x.iloc[0]} twice")
     sizes = series.groupby("time")["x"].nunique()
     positions = series["x"].nunique()
-    if (sizes != positions).any() or len(series) != positions * len(sizes):
-        raise UserError(f"time series: class {sizes.index[(sizes != positions).argmax()]} lacks positions that others have")
+    if (sizes != positions).any():
+        raise UserError(
+            f"time series: class {sizes.index[(sizes != positions).argmax()]} lacks positions that others have"
+        )
     return series[list(GENES)].to_numpy().reshape(len(sizes), positions, len(GENES)).transpose(1, 0, 2)
 
 
@@ -166,7 +174,9 @@ def _task(name: str, x, targets: np.ndarray, initial: np.ndarray, dt: float) -> 
 
 
 @torch.no_grad()
-def pattern(network: CircuitNetwork, x: np.ndarray, mutant: Mutant = MUTANTS["wild type"], steps: int = STEPS) -> np.ndarray:
+def pattern(
+    network: CircuitNetwork, x: np.ndarray, mutant: Mutant = MUTANTS["wild type"], steps: int = STEPS
+) -> np.ndarray:
     """(R, P, 4) pattern after ``steps`` Euler steps from zero, of the wild type or a mutant genotype."""
     inputs = np.repeat(maternal_inputs(x, mutant.bcd, mutant.tor)[:, None], steps, axis=1)
     return simulate(network, inputs, DT, activity=torch.tensor(mutant.activity))[:, :, -1].numpy()
@@ -196,7 +206,8 @@ def boundary_shift(fitted: np.ndarray, measured: np.ndarray, x: np.ndarray) -> n
     theirs = np.broadcast_to(np.moveaxis(measured, -1, -2), (*lead, len(GENES), len(x))).reshape(-1, len(x))
     grid = np.asarray(x, dtype=float)[:, None]
     distance = [
-        ot.wasserstein_1d(grid[:, 0], grid[:, 0], mass(a)[:, 0], mass(b)[:, 0], p=1) for a, b in zip(ours, theirs, strict=True)
+        ot.wasserstein_1d(grid[:, 0], grid[:, 0], mass(a)[:, 0], mass(b)[:, 0], p=1)
+        for a, b in zip(ours, theirs, strict=True)
     ]
     return np.array(distance).reshape(*lead, len(GENES))
 
@@ -257,3 +268,59 @@ def known_links(source: str) -> dict[tuple[str, str], int]:
         return KNOWN_LINKS
     frame = pd.read_csv(paths.mini_data() / "gap_genes" / "links.csv")
     return {(row.regulator, row.target): int(row.sign) for row in frame.itertuples()}
+
+
+def mutant_summary(wild_type: np.ndarray, mutant: np.ndarray) -> dict[str, np.ndarray]:
+    """Kr mutant in numbers: peak of kni, mean of hb and of gt along the axis, wild type and mutant; (R,) each.
+
+    ``wild_type`` and ``mutant`` are (R, P, 4) patterns.
+    """
+    kni, hb, gt = GENES.index("kni"), GENES.index("hb"), GENES.index("gt")
+    return {
+        "kni_peak_wild_type": wild_type[..., kni].max(-1),
+        "kni_peak_mutant": mutant[..., kni].max(-1),
+        "hb_mean_wild_type": wild_type[..., hb].mean(-1),
+        "hb_mean_mutant": mutant[..., hb].mean(-1),
+        "gt_mean_wild_type": wild_type[..., gt].mean(-1),
+        "gt_mean_mutant": mutant[..., gt].mean(-1),
+    }
+
+
+# The same numbers of the networks published with the paper (mean of 7 runs).
+PUBLISHED_MUTANT = {
+    "kni_peak_wild_type": 0.86,
+    "kni_peak_mutant": 0.13,
+    "hb_mean_wild_type": 0.45,
+    "hb_mean_mutant": 0.60,
+    "gt_mean_wild_type": 0.26,
+    "gt_mean_mutant": 0.40,
+}
+
+
+def published(source: str, value: float, **more) -> dict:
+    """Arguments of a row ours versus published: value and ``more`` for the paper's profile, else why there is none."""
+    if source == PAPER_PROFILE:
+        return {"published": value, **more}
+    return {"note": "not the profile of the paper"}
+
+
+def published_agreement(signs: np.ndarray) -> tuple[int, int]:
+    """How many of the links on which the published networks agree have the same majority sign here, and of how many."""
+    majority = pd.DataFrame(majority_signs(signs), index=REGULATORS, columns=GENES)
+    theirs = PUBLISHED_VALUES.stack().dropna()
+    ours = majority.stack().loc[theirs.index]
+    return int((ours == np.sign(theirs)).sum()), len(theirs)
+
+
+def read_mutant(source: str) -> pd.DataFrame | None:
+    """True Kr-mutant pattern of the synthetic system (columns x, hb, Kr, kni, gt); None for measured data."""
+    if source != "synthetic":
+        return None
+    return read_table(paths.mini_data() / "gap_genes" / "kr_mutant.csv", columns=["x", *GENES])
+
+
+@torch.no_grad()
+def time_course(network: CircuitNetwork, task: Task, steps: int, steps_per_class: int) -> np.ndarray:
+    """(R, P, K, 4) levels at every class, running ``steps`` Euler steps from the first class (beyond the training)."""
+    inputs = np.repeat(task.input_values[:, :1], steps, axis=1)
+    return simulate(network, inputs, task.dt)[:, :, steps_per_class - 1 :: steps_per_class].numpy()

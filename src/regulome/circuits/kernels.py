@@ -137,7 +137,23 @@ def _backward(w1, w2, w3, links, inputs, dt, sizes, x, h1, h2, f, slope, d1, db1
                     gate(e2, c * wide + j * LANES, h2, first + c * row + j * LANES)
             _layer_gradient(e2, 0, wide, h1, first, row, d2, hidden * second, db2, second, ones, cases, hidden, hidden)
             e1[:] = 0
-            matmul(e1, 0, wide, LANES, e2, 0, wide, LANES, w2, hidden * second, LANES, wide, cases, hidden, hidden)
+            matmul(
+                e1,
+                0,
+                wide,
+                LANES,
+                e2,
+                0,
+                wide,
+                LANES,
+                w2,
+                hidden * second,
+                LANES,
+                wide,
+                cases,
+                hidden,
+                hidden,
+            )
             for c in range(cases):
                 for j in range(hidden):
                     gate(e1, c * wide + j * LANES, h1, first + c * row + j * LANES)
@@ -149,7 +165,9 @@ def _backward(w1, w2, w3, links, inputs, dt, sizes, x, h1, h2, f, slope, d1, db1
                 for g in range(genes):
                     i = n - genes + g
                     for k in range(LANES):
-                        dx0[(c * genes + g) * LANES + k] += back[(c * n + i) * LANES + k] * links[(i * modules + m) * LANES + k]
+                        dx0[(c * genes + g) * LANES + k] += (
+                            back[(c * n + i) * LANES + k] * links[(i * modules + m) * LANES + k]
+                        )
 
 
 class Block:
@@ -205,7 +223,15 @@ class Block:
         scale = self.flat.dtype.type(1 / weights.sum() if self.root_mean else 1)
         links, inputs = self.links.reshape(-1), inputs.reshape(-1)
         activity = tuple(a.reshape(-1) for a in (self.x, self.h1, self.h2, self.f))
-        _forward(*(w[name] for name in LAYERS), links, inputs, noise.reshape(-1), self.constants, self.sizes, *activity)
+        _forward(
+            *(w[name] for name in LAYERS),
+            links,
+            inputs,
+            noise.reshape(-1),
+            self.constants,
+            self.sizes,
+            *activity,
+        )
         losses = _loss(self.x, targets, weights, self.stationary, scale, self.slope)
         self.gradient[:] = 0
         _backward(
@@ -297,7 +323,7 @@ class _CaseFeed:
     def __init__(self, task, settings, generators):
         self.task, self.sd, self.generators = task, settings.noise, generators
         self.lanes = np.minimum(np.arange(LANES), len(generators) - 1)
-        _, targets = task.realise(np.zeros((1, len(task.draw))))
+        _, targets = task.realise(np.full((1, len(task.draw)), 0.5))
         self.weights = np.ascontiguousarray(np.moveaxis(~np.isnan(targets[0]), 1, 0)).astype(np.float32)
         self.shape = (len(task.case_names), task.steps, len(task.genes))
         self.noise = np.zeros((self.shape[1], self.shape[0], self.shape[2], LANES), np.float32)

@@ -130,7 +130,10 @@ def mutant_trajectories(network: CircuitNetwork, test: Protocol) -> tuple[Tensor
     n, genes = network.links.shape[1:]
     wild_type = simulate(network, test.inputs, test.dt)
     mutants = [
-        [simulate(network, test.inputs, test.dt, links=mutant_links(network, i, j, test.strength)) for j in range(genes)]
+        [
+            simulate(network, test.inputs, test.dt, links=mutant_links(network, i, j, test.strength))
+            for j in range(genes)
+        ]
         for i in range(n)
     ]
     return wild_type, torch.stack([torch.stack(row) for row in mutants])

@@ -74,7 +74,11 @@ class CircuitNetwork:
         """Return the network in another floating-point type."""
         weights = {name: tensor.to(dtype) for name, tensor in self.weights.items()}
         return replace(
-            self, weights=weights, start=self.start.to(dtype), initial=self.initial.to(dtype), links=self.links.to(dtype)
+            self,
+            weights=weights,
+            start=self.start.to(dtype),
+            initial=self.initial.to(dtype),
+            links=self.links.to(dtype),
         )
 
     def initial_state(self, cases: int) -> Tensor:
@@ -98,8 +102,8 @@ class CircuitNetwork:
             (R, C, G) rates in (0, 1).
         """
         links = self.links if links is None else links.expand(self.links.shape)
-        if self.architecture == "shared" and bool((links == 1).all()):
-            return self._perceptron(regulators[:, None])[:, 0]
+        if self.architecture == "shared" and same_for_all_targets(links):
+            return self._perceptron((regulators * links[:, None, :, 0])[:, None])[:, 0]
         seen = regulators[:, None] * links.transpose(1, 2)[:, :, None]  # (R, G, C, N): what each target sees
         if self.architecture == "private":
             return self._perceptron(seen)[..., 0].transpose(1, 2)
@@ -115,6 +119,11 @@ class CircuitNetwork:
         for i in "12":
             x = torch.relu(torch.baddbmm(w["b" + i].flatten(0, 1), x, w["w" + i].flatten(0, 1)))
         return torch.sigmoid(torch.baddbmm(w["b3"].flatten(0, 1), x, w["w3"].flatten(0, 1))).unflatten(0, lead)
+
+
+def same_for_all_targets(links: Tensor) -> bool:
+    """Whether every target sees the same regulators: all that a shared perceptron can be trained with."""
+    return bool((links == links[..., :1]).all())
 
 
 def truncated_normal(rng: np.random.Generator, sd: float, shape: tuple[int, ...]) -> np.ndarray:
@@ -147,12 +156,10 @@ def new_network(
     Raises
     ------
     ValueError
-        If the architecture is unknown, or ``shared`` is asked to train with deleted links, which it cannot express.
+        If the architecture is unknown.
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(f"architecture is '{architecture}', expected one of {', '.join(ARCHITECTURES)}")
-    if architecture == "shared" and not task.links.all():
-        raise ValueError(f"task '{task.name}' forbids links: a shared network cannot, use architecture 'private'")
     n, genes = len(task.regulators), len(task.genes)
     modules, outputs = (1, genes) if architecture == "shared" else (genes, 1)
     sizes = {"1": (n, hidden), "2": (hidden, hidden), "3": (hidden, outputs)}

@@ -1,8 +1,8 @@
 """A gap-gene-like system with known links: the mini data of notebook 35, made here and nowhere else.
 
-A gene circuit with one layer, dg/dt = sigmoid(W [Bcd, Tor, g] + h) - g, is fitted to a sketch of four domains under fixed
-signs of W; the fitted circuit is then the truth. Its pattern at time 3 (with 1 % measurement noise), its time course, its
-Kr mutant and its links are written as CSV. Nothing measured enters.
+A gene circuit with one layer, dg/dt = sigmoid(W [Bcd, Tor, g] + h) - g, is fitted to a sketch of four domains under
+fixed signs of W; the fitted circuit is then the truth. Its pattern at time 3 (with 1 % measurement noise), its time
+course, its Kr mutant and its links are written as CSV. Nothing measured enters.
 
     python -m regulome.circuits.synthetic_gap FOLDER
 """
@@ -38,7 +38,9 @@ def sketch(x: np.ndarray) -> np.ndarray:
         return height * np.exp(-(((x - centre) / width) ** 4))
 
     hb = 0.85 / (1 + np.exp((x - 0.46) / 0.03)) + bump(0.88, 0.06, 0.5)
-    return np.stack([hb, bump(0.52, 0.1, 0.85), bump(0.66, 0.08, 0.75), bump(0.27, 0.08, 0.6) + bump(0.79, 0.07, 0.7)], 1)
+    return np.stack(
+        [hb, bump(0.52, 0.1, 0.85), bump(0.66, 0.08, 0.75), bump(0.27, 0.08, 0.6) + bump(0.79, 0.07, 0.7)], 1
+    )
 
 
 def simulate_circuit(weights, offsets, x, activity=None) -> torch.Tensor:
@@ -61,7 +63,9 @@ def fit_circuit(updates: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
     optimiser = torch.optim.Adam([raw, offsets], lr=0.02)
     for _ in range(updates):
         weights = signs * (1 + torch.nn.functional.softplus(raw))  # no known link is weaker than 1
-        loss = (simulate_circuit(weights, offsets, POSITIONS)[:, -1] - target).square().mean() + 1e-5 * raw.square().mean()
+        loss = (
+            simulate_circuit(weights, offsets, POSITIONS)[:, -1] - target
+        ).square().mean() + 1e-5 * raw.square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

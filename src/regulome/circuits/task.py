@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from regulome.data import UniqueKeyLoader
 from regulome.errors import UserError, closest
 from regulome.expression import Expression
 
@@ -106,7 +107,7 @@ class Task:
 
     def forbid(self, *links: str) -> "Task":
         """Return the same task without the named links ("I -> g2")."""
-        return replace(self, links=self.links & ~link_table(links, self.regulators, self.genes, self.name))
+        return replace(self, links=self.links & ~link_table(links, self.regulators, self.genes, f"task '{self.name}'"))
 
     def realise(self, draws: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Fill in the random cases.
@@ -120,6 +121,11 @@ class Task:
         -------
         inputs, targets
             (R, C, T, I) and (R, C, T, G), or a leading 1 when nothing is random.
+
+        Raises
+        ------
+        UserError
+            If a random case is not finite.
         """
         if not self.random_cases:
             return self.input_values[None], self.targets[None]
@@ -132,10 +138,11 @@ class Task:
             names[variable] = (low + (high - low) * draws[:, column])[:, None]
         for case in self.random_cases:
             for name, expression in case.inputs.items():
-                inputs[:, case.index, :, self.inputs.index(name)] = expression(**names)
+                levels = _finite(expression, expression(**names), (count, self.steps))
+                inputs[:, case.index, :, self.inputs.index(name)] = levels
             kept = slice(None) if case.at is None else list(case.at)
             for name, expression in case.targets.items():
-                curve = np.broadcast_to(expression(**names), (count, self.steps))
+                curve = _finite(expression, expression(**names), (count, self.steps))
                 targets[:, case.index, kept, self.genes.index(name)] = curve[:, kept]
         return inputs, targets
 
@@ -188,7 +195,9 @@ def _check_values(task: Task, where: str) -> None:
                 f"{where}: {label} '{names[column]}' of case '{task.case_names[fixed[case]]}' is "
                 f"{values[fixed][case, step, column]} at sample {step}, expected a finite number"
             )
-    if not random and np.isnan(task.targets).all():
+    if np.isinf(task.initial).any():
+        raise UserError(f"{where}: initial state is {task.initial.tolist()}, expected finite levels (NaN: trainable)")
+    if np.isnan(task.targets).all() and not any(case.targets for case in task.random_cases):
         raise UserError(f"{where}: no target is compared: every target is missing")
 
 
@@ -198,16 +207,29 @@ def link_table(links: Sequence[str], regulators: Sequence[str], genes: Sequence[
     for text in links:
         parts = [part.strip() for part in str(text).split("->")]
         if len(parts) != 2:
-            raise UserError(f"task '{where}': link '{text}' is not of the form 'regulator -> gene'")
+            raise UserError(f"{where}: link '{text}' is not of the form 'regulator -> gene'")
         for part, known in zip(parts, (regulators, genes), strict=True):
             if part not in known:
                 kind = "regulator" if known is regulators else "gene"
-                raise UserError(f"task '{where}': link '{text}' names no {kind} of the task: '{part}'{closest(part, known)}")
+                raise UserError(f"{where}: link '{text}' names no {kind} of the task: '{part}'{closest(part, known)}")
         table[list(regulators).index(parts[0]), list(genes).index(parts[1])] = True
     return table
 
 
-_FIELDS = ("name", "genes", "inputs", "steps", "dt", "initial", "draw", "cases", "table", "each", "forbid", "loss")
+_FIELDS = (
+    "name",
+    "genes",
+    "inputs",
+    "steps",
+    "dt",
+    "initial",
+    "draw",
+    "cases",
+    "table",
+    "each",
+    "forbid",
+    "loss",
+)
 _CASE_FIELDS = ("inputs", "targets", "stationary", "at")
 
 
@@ -221,9 +243,12 @@ def read_task(path: str | Path) -> Task:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as handle:
+            content = yaml.load(handle, Loader=UniqueKeyLoader)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
@@ -255,10 +280,15 @@ def task_from_dict(content: dict, where: str = "task", folder: Path | None = Non
         names.append(name)
         input_values.append(levels)
         targets.append(curves)
-        stationary.append(bool(case.get("stationary", False)))
+        stationary.append(case.get("stationary", False))
+        if not isinstance(stationary[-1], bool):
+            raise UserError(f"{where}: cases: {name}: stationary: found {stationary[-1]!r}, expected true or false")
     regulators = inputs + genes
-    allowed = ~link_table(content.get("forbid") or [], regulators, genes, str(content["name"]))
-    return Task(
+    forbid = content.get("forbid") or []
+    if not isinstance(forbid, list):
+        raise UserError(f"{where}: forbid: found {forbid!r}, expected a list of links 'regulator -> gene'")
+    allowed = ~link_table(forbid, regulators, genes, f"{where}: forbid")
+    fields = dict(
         name=str(content["name"]),
         genes=genes,
         inputs=inputs,
@@ -273,6 +303,12 @@ def task_from_dict(content: dict, where: str = "task", folder: Path | None = Non
         draw=draw,
         random_cases=tuple(random),
     )
+    try:
+        task = Task(**fields)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    task.realise(np.full((1, len(draw)), 0.5))  # a random case that is not finite is refused here, not in training
+    return task
 
 
 def _fill_case(case: dict, where: str, columns: dict[str, float], shape: tuple):
@@ -303,18 +339,22 @@ def _fill_case(case: dict, where: str, columns: dict[str, float], shape: tuple):
             raise UserError(f"{where}: random numbers (draw) cannot be used together with a table")
         return levels, curves, (expressions["inputs"], expressions["targets"], at)
     for name, expression in expressions["inputs"].items():
-        levels[:, inputs.index(name)] = _finite(expression, expression(**times, **columns), steps)
+        levels[:, inputs.index(name)] = _finite(expression, expression(**times, **columns), (steps,))
     kept = slice(None) if at is None else list(at)
     for name, expression in expressions["targets"].items():
-        curves[kept, genes.index(name)] = _finite(expression, expression(**times, **columns), steps)[kept]
+        curves[kept, genes.index(name)] = _finite(expression, expression(**times, **columns), (steps,))[kept]
     return levels, curves, None
 
 
-def _finite(expression: Expression, values: np.ndarray, steps: int) -> np.ndarray:
-    values = np.broadcast_to(values, (steps,))
+def _finite(expression: Expression, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Values in the shape ([R,] T), or a message that names the first sample that is not finite."""
+    values = np.broadcast_to(values, shape)
     if not np.isfinite(values).all():
-        k = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise UserError(f"{expression.where}: '{expression.text}' is {values[k]} at sample k={k}, expected a finite number")
+        first = tuple(int(axis[0]) for axis in np.nonzero(~np.isfinite(values)))
+        raise UserError(
+            f"{expression.where}: '{expression.text}' is {values[first]} at sample k={first[-1]}, "
+            "expected a finite number"
+        )
     return values
 
 
@@ -336,9 +376,11 @@ def _table_cases(content: dict, where: str, folder: Path | None):
     if not isinstance(each, dict) or "cases" in content:
         raise UserError(f"{where}: a task with a table takes the field 'each' (one mapping) and no 'cases'")
     _known(each, _CASE_FIELDS, f"{where}: each")
-    table: pd.DataFrame = read_table((folder or Path()) / str(content["table"]))
-    for row, values in enumerate(table.to_dict("records"), start=1):
-        yield f"row {row}", each, values
+    path = (folder or Path()) / str(content["table"])
+    table: pd.DataFrame = read_table(path)
+    _refuse_reserved(table.columns, f"{path}: columns")
+    for line, values in enumerate(table.to_dict("records"), start=2):  # the header is line 1 of the file
+        yield f"{path.name} row {line}", each, values
 
 
 def _known(content: dict, fields: Sequence[str], where: str) -> None:
@@ -350,24 +392,34 @@ def _known(content: dict, fields: Sequence[str], where: str) -> None:
 def _names(values, where: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise UserError(f"{where}: found {values!r}, expected a list of names")
-    reserved = [value for value in values if value in ("k", "t")]
-    if reserved:
-        raise UserError(f"{where}: '{reserved[0]}' is the sample number or the time in expressions; choose another name")
+    _refuse_reserved(values, where)
     return tuple(values)
+
+
+def _refuse_reserved(names, where: str) -> None:
+    reserved = [name for name in names if name in ("k", "t")]
+    if reserved:
+        raise UserError(
+            f"{where}: '{reserved[0]}' is the sample number or the time in expressions; choose another name"
+        )
 
 
 def _number(value, where: str) -> float:
     try:
         if isinstance(value, bool):
             raise ValueError
-        return float(value)  # YAML reads 1e-3 as text
-    except (TypeError, ValueError):
-        raise UserError(f"{where}: found {value!r}, expected a number") from None
+        number = float(value)  # YAML reads 1e-3 as text
+        if not np.isfinite(number):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{where}: found {value!r}, expected a finite number") from None
+    return number
 
 
 def _ranges(content, where: str) -> dict[str, tuple[float, float]]:
     if not isinstance(content, dict):
         raise UserError(f"{where}: found {content!r}, expected names with [low, high]")
+    _refuse_reserved(content, where)
     ranges = {}
     for name, bounds in content.items():
         if not isinstance(bounds, list) or len(bounds) != 2:
@@ -394,5 +446,8 @@ def _initial(content, genes: tuple[str, ...], where: str) -> np.ndarray:
             raise UserError(f"{where}: initial: '{name}' is no gene of the task{closest(name, genes)}")
     values = [content.get(name, 0.0) for name in genes]
     return np.array(
-        [np.nan if v == "trainable" else _number(v, f"{where}: initial: {g}") for g, v in zip(genes, values, strict=True)]
+        [
+            np.nan if v == "trainable" else _number(v, f"{where}: initial: {g}")
+            for g, v in zip(genes, values, strict=True)
+        ]
     )

@@ -11,7 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regulome.circuits.network import CircuitNetwork, new_network, replicate_generators, simulate
+from regulome.circuits.network import (
+    CircuitNetwork,
+    new_network,
+    replicate_generators,
+    same_for_all_targets,
+    simulate,
+)
 from regulome.circuits.optimisers import OPTIMISERS
 from regulome.circuits.task import Task
 from regulome.errors import UserError, closest
@@ -57,10 +63,16 @@ class TrainingSettings:
     backend: str = "auto"
 
     def __post_init__(self):
-        for name, known in (("optimiser", OPTIMISERS), ("backend", BACKENDS), ("architecture", ("shared", "private"))):
+        for name, known in (
+            ("optimiser", OPTIMISERS),
+            ("backend", BACKENDS),
+            ("architecture", ("shared", "private")),
+        ):
             value = getattr(self, name)
             if value not in known:
-                raise UserError(f"training: {name} is '{value}', expected one of {', '.join(known)}{closest(value, known)}")
+                raise UserError(
+                    f"training: {name} is '{value}', expected one of {', '.join(known)}{closest(value, known)}"
+                )
         for name, low in (("hidden", 1), ("steps", 1), ("check_every", 1)):
             if getattr(self, name) < low:
                 raise UserError(f"training: {name} is {getattr(self, name)}, expected at least {low}")
@@ -165,14 +177,14 @@ def train(
     UserError
         If the links have the wrong shape.
     ValueError
-        If a shared network is to be trained with deleted links.
+        If a shared network is to be trained without a link that other targets of the same regulator keep.
     """
     generators = replicate_generators(seed, replicates, first)
     network = new_network(task, settings.architecture, settings.hidden, generators, settings.weight_sd)
     if links is not None:
         network = _with_links(network, task, np.asarray(links))
-    if settings.architecture == "shared" and not bool((network.links == 1).all()):
-        raise ValueError("a shared network cannot be trained with deleted links, use architecture 'private'")
+    if settings.architecture == "shared" and not same_for_all_targets(network.links):
+        raise ValueError("a shared network can lose a regulator only for all genes at once: use architecture 'private'")
     if _use_compiled(settings, device):
         from regulome.circuits.kernels import train_compiled
 
@@ -190,7 +202,8 @@ def _with_links(network: CircuitNetwork, task: Task, links: np.ndarray) -> Circu
     shape = tuple(network.links.shape)
     if links.shape not in (shape, shape[1:]) or links.dtype != bool:
         raise UserError(
-            f"task '{task.name}': links mask has shape {links.shape} and type {links.dtype}, expected booleans of shape "
+            f"task '{task.name}': links mask has shape {links.shape} and type {links.dtype}, expected booleans "
+            f"of shape "
             f"{shape[1:]} (regulators, genes) or {shape}"
         )
     return replace(network, links=torch.tensor(np.broadcast_to(links & task.links, shape).copy(), dtype=torch.float32))

@@ -1,4 +1,4 @@
-"""A checkout in small: the real Snakefile, package and run_all.sh, with two notebooks that take a second each."""
+"""A checkout in small: the real Snakefile, package and run_all.sh, with two notebooks of a second each."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 STEPS = """STEPS = {
     "91_first": {"about": "Draws a line.", "figures": ["line"]},
@@ -84,7 +84,8 @@ from regulome import figures, paths, toy_shared
 # %%
 line = pd.read_csv(paths.figures(profile, "91_first") / "line.csv")
 out = figures.Output("92_second", profile)
-out.table(pd.DataFrame({"sum": [toy_shared.scale(line["y"].sum())]}), "table", caption="Sum.", section="A table")
+table = pd.DataFrame({"sum": [toy_shared.scale(line["y"].sum())]})
+out.table(table, "table", caption="Sum.", section="A table")
 out.close()
 """
 )
@@ -94,7 +95,9 @@ def make(folder: Path) -> Path:
     """Make the toy checkout in a folder and return it."""
     for name in ("run_all.sh", "requirements.lock", "pyproject.toml", "Snakefile"):
         shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(ROOT / "src" / "regulome", folder / "src" / "regulome", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "src" / "regulome", folder / "src" / "regulome", ignore=shutil.ignore_patterns("__pycache__")
+    )
     (folder / "params").mkdir()
     shutil.copytree(ROOT / "params" / "cluster", folder / "params" / "cluster")
     snakefile = (ROOT / "Snakefile").read_text(encoding="utf-8")

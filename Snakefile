@@ -1,0 +1,131 @@
+"""The table of contents: one step per notebook, what it reads and what it writes.
+
+    bash run_all.sh                             every step in the mini profile
+    bash run_all.sh paper --until 35_gap_genes  one step, and those it needs, in the published sizes
+    bash run_all.sh paper -n                    what would run, and why
+
+A step runs papermill on notebooks/SLUG.ipynb with params/PROFILE/SLUG.yaml. It runs again when its notebook, its
+parameters, a module that it imports (found by reading import statements), a file it reads or requirements.lock has
+changed; a new date without new content does not count.
+"""
+
+# To add a step: write notebooks/SLUG.py and .ipynb, params/mini/SLUG.yaml and params/paper/SLUG.yaml, and an entry here.
+#   about    first sentence of the step's description
+#   figures  NAME stands for NAME.png, NAME.pdf and NAME.csv in figures/PROFILE/SLUG
+#   tables   NAME stands for NAME.csv there; every step also writes results.csv and manifest.json
+#   reads    files it reads, relative to this folder, beyond those that its parameters name
+#   data     keys of data/registry.yaml that it fetches
+#   after    steps whose outputs it reads
+#   mem_mb, minutes  what a cluster has to reserve
+# A value {"mini": ..., "paper": ...} differs between the profiles. The table is a literal: other programs read it too.
+STEPS = {
+    "31_adaptation": {
+        "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
+        "figures": [
+            "training_loss", "fig1b_pulses", "fig1c_rates", "fig1d_knockouts", "fig2cd_scores", "fig2c_networks",
+            "fig2d_networks",
+        ],
+        "tables": ["table_sparsening"],
+        "reads": ["data/mini/tasks/adaptation.yaml"],
+        "mem_mb": 2000,
+        "minutes": {"mini": 10, "paper": 60},
+    },
+    "35_gap_genes": {
+        "about": "Gap genes of the fruit fly: network from the expression pattern, Kr mutant (Shen et al. 2021, Fig. 5).",
+        "figures": [
+            "fig5b_patterns", "convergence", "fig5c_frequencies", "fig5d_network", "fig5e_kr_mutant",
+            "solution_families", "time_series",
+        ],
+        "tables": ["table_agreement", "table_mutants"],
+        "reads": {
+            "mini": [
+                "data/mini/gap_genes/profile.csv", "data/mini/gap_genes/time_series.csv",
+                "data/mini/gap_genes/links.csv", "data/mini/gap_genes/kr_mutant.csv",
+            ],
+            "paper": [],
+        },
+        "data": {"mini": [], "paper": ["flyex_gap_nc14_t7", "flyex_gap_time_series"]},
+        "mem_mb": 2000,
+        "minutes": {"mini": 10, "paper": 240},
+    },
+}
+
+import os
+import sys
+
+from regulome import dependencies, locks, notebook, paths, steps
+from regulome.errors import UserError, closest
+
+PROFILE = config.get("profile", "mini")
+BUILD = steps.relative(paths.build(PROFILE))
+
+
+def names(files):
+    """Paths as they are shown: relative to this folder."""
+    return [steps.relative(path) for path in files]
+
+
+def plan():
+    """What each rule needs to know. Mistakes in parameters, notebooks and modules show up here: later Snakemake would
+    have deleted the outputs that it is about to make."""
+    for name in config:
+        if name != "profile":
+            raise UserError(f"--config {name}: unknown key{closest(name, ['profile'])}; expected profile=mini or paper")
+    return {
+        slug: {
+            "threads": notebook.preflight(slug, PROFILE)["threads"],
+            "input": names(dependencies.inputs(slug, PROFILE)),
+            "data": dependencies.data_checksums(slug, PROFILE),
+            "output": names(steps.outputs(slug, PROFILE) + steps.executed(slug, PROFILE)),
+            "entry": steps.step(slug, PROFILE),
+        }
+        for slug in steps.table()
+    }
+
+
+try:
+    PLAN = plan()
+except UserError as error:
+    sys.exit(f"regulome: {error}")
+
+os.environ["REGULOME_PIPELINE"] = str(os.getpid())  # a step ends when this process is killed
+
+
+onstart:  # Snakemake's own lock outlives a kill, this one does not; run_all.sh switches the former off
+    try:
+        locks.acquire(paths.build(PROFILE) / ".pipeline.lock", f"the {PROFILE} profile")
+    except UserError as error:
+        sys.exit(f"regulome: {error}")
+
+
+rule all:
+    """Every step and the report."""
+    default_target: True
+    input: f"{steps.relative(paths.report())}/{PROFILE}.html"
+    message: "all steps and the report are there"
+
+
+for slug, step in PLAN.items():
+    rule:
+        name: slug
+        input: step["input"]
+        output: step["output"]
+        params: data=step["data"]
+        log: f"{BUILD}/{slug}.log"
+        benchmark: f"{BUILD}/{slug}.benchmark.tsv"
+        threads: step["threads"]
+        resources: mem_mb=step["entry"]["mem_mb"], runtime=step["entry"]["minutes"]
+        message: "{rule}"
+        shell: "regulome run {rule} --profile {PROFILE} 2>&1 | tee {log:q}"
+    workflow.get_rule(slug).docstring = step["entry"]["about"]
+
+
+rule report:
+    """The results table, every figure and every executed notebook as pages, and RESULTS.md."""
+    input:
+        [step["output"] for step in PLAN.values()],
+        names(dependencies.closure(paths.root() / "src/regulome/report.py")),
+    output: update(f"{steps.relative(paths.report())}/{PROFILE}.html")
+    localrule: True
+    message: "report"
+    shell: "regulome report --profile {PROFILE}"
