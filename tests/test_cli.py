@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from toy_checkout import ROOT, environment, make
@@ -15,7 +16,7 @@ def checkout(tmp_path_factory):
 
 
 def regulome(folder, *arguments):
-    command = [sys.executable, "-m", "regulome.cli", *arguments]
+    command = [str(Path(sys.executable).parent / "regulome"), *arguments]
     return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
 
 
@@ -130,9 +131,9 @@ def test_an_active_environment_is_used_if_it_satisfies_the_lock_and_named_if_not
     lock = installed / "requirements.lock"
     good = lock.read_text()
     lock.write_text(good + "numpy==1.0\nnot-needed-here==1 ; sys_platform == 'win32'\n")
-    done = run_all(installed, "mini", "--list-rules")
+    done = run_all(installed, "mini", "--list-rules", PYTHON="none")  # so that it cannot go on to install
     assert "not using the active environment" in done.stdout and "numpy is 2" in done.stdout
     assert "expected ==1.0" in done.stdout and "not-needed-here" not in done.stdout
     lock.write_text(good)
-    done = run_all(installed, "mini", "--list-rules", PYTHONPATH="")
+    done = run_all(installed, "mini", "--list-rules", PYTHONPATH="", PYTHON="none")
     assert "regulome is not installed from this folder" in done.stdout

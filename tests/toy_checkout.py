@@ -29,7 +29,6 @@ profile: str = "mini"  # mini or paper (one of: mini, paper)
 seed: int = 1  # of the random numbers (>= 0)
 threads: int = 1  # of linear algebra (>= 1)
 points: int = 5  # on the line (>= 2)
-slow: float = 0.0  # seconds to wait between the two outputs (>= 0)
 """
 
 FIRST = (
@@ -41,6 +40,7 @@ FIRST = (
     + PARAMETERS
     + """
 # %%
+import os
 import time
 
 import numpy as np
@@ -63,7 +63,7 @@ axis.plot(line["x"], line["y"])
 out.save(fig, line, "line", caption="A line.", section="Drawing")
 
 # %%
-time.sleep(slow)
+time.sleep(float(os.environ.get("TOY_WAIT", "0")))  # between the first output and the last
 out.compare("y.mean", "mean", ours=float(line["y"].mean()), published=None, note="nothing to compare with")
 out.close()
 """
@@ -79,12 +79,12 @@ SECOND = (
     + """
 # %%
 import pandas as pd
-from regulome import figures, paths, toy_shared
+from regulome import figures, paths, toy_second, toy_shared
 
 # %%
 line = pd.read_csv(paths.figures(profile, "91_first") / "line.csv")
 out = figures.Output("92_second", profile)
-table = pd.DataFrame({"sum": [toy_shared.scale(line["y"].sum())]})
+table = pd.DataFrame({"sum": [toy_second.POWER * toy_shared.scale(line["y"].sum())]})
 out.table(table, "table", caption="Sum.", section="A table")
 out.close()
 """
@@ -103,7 +103,10 @@ def make(folder: Path) -> Path:
     snakefile = (ROOT / "Snakefile").read_text(encoding="utf-8")
     table = re.compile(r"^STEPS = \{.*?^\}", re.DOTALL | re.MULTILINE)
     (folder / "Snakefile").write_text(table.sub(lambda _: STEPS, snakefile), encoding="utf-8")
+    (folder / "data").mkdir()
+    shutil.copy(ROOT / "data" / "registry.yaml", folder / "data")
     (folder / "src/regulome/toy_first.py").write_text("SLOPE = 2.0\n", encoding="utf-8")
+    (folder / "src/regulome/toy_second.py").write_text("POWER = 1.0\n", encoding="utf-8")
     (folder / "src/regulome/toy_shared.py").write_text("def scale(x):\n    return 3 * x\n", encoding="utf-8")
     (folder / "notebooks").mkdir()
     for slug, text in (("91_first", FIRST), ("92_second", SECOND)):
@@ -124,7 +127,7 @@ def write_notebook(folder: Path, slug: str, text: str) -> None:
 
 def set_parameters(folder: Path, slug: str, profile: str = "mini", **values) -> None:
     """Write the parameter file of a notebook: its defaults, with some values replaced."""
-    content = {"profile": profile, "seed": 1, "threads": 1, "points": 5, "slow": 0.0} | values
+    content = {"profile": profile, "seed": 1, "threads": 1, "points": 5} | values
     path = folder / "params" / profile / f"{slug}.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(f"{name}: {value}\n" for name, value in content.items()), encoding="utf-8")
