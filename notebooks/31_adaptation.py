@@ -170,7 +170,8 @@ out.save(
     "fig1d_knockouts",
     section="Link mutation",
     caption="(a) Network read out by link mutation: sign that most replicates have and their share; width is the "
-    "median value. (b to d) Output at input 1 without one link; thin: replicates.",
+    "median value. (b to d) Output at input 1 without one link; thin: replicates. In (d) the replicates that "
+    "use the inverse of g2 fall instead of rising: removing a link from g2 shows them g2 = 0, the twin of g2 = 1.",
 )
 
 # %% [markdown]

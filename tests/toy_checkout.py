@@ -165,4 +165,6 @@ def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 def outputs(folder: Path, *patterns: str) -> dict[str, bytes]:
     """Content of the output files of the mini profile."""
     found = [path for pattern in patterns or ("*",) for path in (folder / "figures/mini").rglob(pattern)]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found if path.name != "run.json"}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in found if path.is_file() and path.name != "run.json"
+    }

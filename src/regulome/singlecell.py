@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from regulome.errors import UserError, closest
 
@@ -155,17 +156,16 @@ def families(
         obs=pd.DataFrame(index=table.index.astype(str)),
         var=pd.DataFrame(index=table.columns.astype(str)),
     )
-    neighborhood = min(n_neighbors, len(table))
+    neighbours = min(n_neighbors, len(table))
     package.to_device(adata)
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
-        # identical rows: a variance or a kernel width of zero. The kernel weights are not used.
-        warnings.filterwarnings("ignore", category=RuntimeWarning, message="invalid value")
+        # identical rows give a variance or a kernel width of zero; the kernel's weights are not used
         warnings.filterwarnings("ignore", message="Changing the sparsity structure")
         components = min(len(table) - 1, table.shape[1], MAX_COMPONENTS)
         package.pp.pca(adata, n_comps=components, svd_solver="full", random_state=seed)
         # the kernel "umap" would compile for up to a minute
         kernel = {} if package.on_gpu else {"method": "gauss"}
-        package.pp.neighbors(adata, neighborhood, use_rep="X_pca", random_state=seed, **kernel)
+        package.pp.neighbors(adata, neighbours, use_rep="X_pca", random_state=seed, **kernel)
     adata.obsp["connectivities"] = _joined(adata.obsp["distances"])
     flavor = {} if package.on_gpu else {"flavor": "igraph", "n_iterations": 2, "directed": False}
     package.tl.leiden(adata, resolution, random_state=seed, key_added="family", use_weights=False, **flavor)
@@ -174,7 +174,7 @@ def families(
     adata.obs["family"] = _largest_first(adata.obs["family"])
     adata.uns["families"] = {
         "backend": package.name,
-        "n_neighbors": neighborhood,
+        "n_neighbors": neighbours,
         "resolution": resolution,
         "seed": seed,
     }
@@ -194,7 +194,7 @@ def _check(table: pd.DataFrame, n_neighbors: int, resolution: float) -> None:
         row, column = bad[0]
         raise UserError(
             f"families: row '{table.index[row]}', column '{table.columns[column]}': found "
-            f"{table.iloc[row, column]!r}; expected a finite number"
+            f"'{table.iloc[row, column]}'; expected a finite number"
         )
     if n_neighbors < 2 or not resolution > 0:
         raise UserError(
@@ -202,14 +202,13 @@ def _check(table: pd.DataFrame, n_neighbors: int, resolution: float) -> None:
         )
 
 
-def _joined(distances):
-    """(n, n) graph without weights: an edge wherever a distance to a neighbour is stored, a zero included."""
-    graph = distances.tocsr().copy()
-    graph.data = np.ones_like(graph.data, dtype=np.float32)
-    graph.setdiag(0)
-    graph = graph.maximum(graph.T).tocsr()
-    graph.eliminate_zeros()
-    return graph
+def _joined(distances) -> csr_matrix:
+    """(n, n) graph without weights: an edge wherever a distance to another row is stored, a zero included."""
+    stored = distances.tocoo()
+    others = stored.row != stored.col
+    edges = (stored.row[others], stored.col[others])
+    graph = csr_matrix((np.ones(others.sum(), dtype=np.float32), edges), shape=stored.shape)
+    return graph.maximum(graph.T)
 
 
 def _largest_first(labels: pd.Series) -> pd.Categorical:

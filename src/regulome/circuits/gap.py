@@ -297,9 +297,9 @@ PUBLISHED_MUTANT = {
 }
 
 
-def published(source: str, value: float, **more) -> dict:
-    """Arguments of a row ours versus published: value and ``more`` for the paper's profile, else why there is none."""
-    if source == PAPER_PROFILE:
+def published(profile_source: str, value: float, **more) -> dict:
+    """Arguments of a row ours versus published: value and ``more`` for the profile of the paper, else why not."""
+    if profile_source == PAPER_PROFILE:
         return {"published": value, **more}
     return {"note": "not the profile of the paper"}
 
