@@ -139,8 +139,6 @@ run_tests() {
   for argument in "$@"; do
     if [ -e "${argument%%::*}" ]; then targets=; fi
   done
-  ruff check --quiet .
-  ruff format --check --quiet . || fail "formatting: run ruff format ."
   # shellcheck disable=SC2086  # two words on purpose
   exec python -m pytest --nbmake --nbmake-timeout=900 $targets "$@"
 }

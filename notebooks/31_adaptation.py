@@ -42,31 +42,16 @@ from IPython.display import display
 from regulome import figures, paths
 from regulome.circuits import adaptation
 from regulome.circuits import plots_adaptation as plots
+from regulome.circuits import results_adaptation as results
 from regulome.circuits.mutation import link_names, link_values, mutant_links, protocol
 from regulome.circuits.network import new_network, replicate_generators
 from regulome.circuits.sparsening import sparsen
 from regulome.circuits.task import read_task
-from regulome.circuits.topology import majority_table, quantiles
+from regulome.circuits.topology import majority_table
 from regulome.circuits.training import TrainingSettings, train
 
 torch.set_num_threads(threads)
 figures.style()
-out = figures.Output(
-    "31_adaptation",
-    profile,
-    title="Adaptation (circuits, Figs 1 and 2)",
-    parameters=dict(
-        seed=seed,
-        threads=threads,
-        replicates=replicates,
-        hidden=hidden,
-        updates=updates,
-        updates_without_link=updates_without_link,
-        rate=rate,
-        noise=noise,
-        cutoff=cutoff,
-    ),
-)
 
 # %% [markdown]
 # ## Task
@@ -75,8 +60,14 @@ out = figures.Output(
 
 # %%
 task = read_task(paths.mini_data() / "tasks" / "adaptation.yaml")
-shared = TrainingSettings(architecture="shared", hidden=hidden, steps=updates, rate=rate, noise=noise)
-pd.DataFrame({"regulators": [task.regulators], "genes": [task.genes], "steps": task.steps, "dt": task.dt})
+settings = {"hidden": hidden, "rate": rate, "noise": noise}
+out = figures.Output(
+    "31_adaptation",
+    profile,
+    title="Adaptation (circuits, Figs 1 and 2)",
+    parameters=settings | {"replicates": replicates, "updates": updates, "seed": seed, "cutoff": cutoff},
+)
+pd.Series({"regulators": task.regulators, "genes": task.genes, "steps": task.steps, "dt": task.dt})
 
 # %% [markdown]
 # ## Training
@@ -84,33 +75,23 @@ pd.DataFrame({"regulators": [task.regulators], "genes": [task.genes], "steps": t
 # as one batch. The loss is the root of the summed squared errors, plus the drift of every gene at rest.
 
 # %%
-trained = train(task, shared, replicates, seed)
-fig, table = plots.loss_curves(trained.loss)
-out.save(
-    fig,
-    table,
-    "training_loss",
-    section="Training",
-    caption=f"Training loss of {replicates} replicates; the random third stimulus makes single values jump.",
-)
+trained = train(task, TrainingSettings("shared", steps=updates, **settings), replicates, seed)
+caption = f"Training loss of {replicates} replicates; the random third stimulus makes single values jump."
+out.save(*plots.loss_curves(trained.loss), "training_loss", section="Training", caption=caption)
 
 # %% [markdown]
 # ## Pulses
 # The test is longer and finer than the training (dt 0.1, 150 steps): the input rests at 0.1 until time 4, then steps
 # to one of 20 levels. Sensitivity is the height of the pulse above the state before the step, error the distance from
-# that state at the end, both at input 1. Replicate 0 is shown, whatever it looks like, with all others behind it.
+# that state at the end, both at input 1. Replicate 0 is shown, whatever it looks like, and all others beside it.
 
 # %%
 curves = adaptation.pulses(trained.network)
-fig, table = plots.pulse_curves(curves)
-out.save(
-    fig,
-    table,
-    "fig1b_pulses",
-    section="Pulses",
-    caption=f"Response to a step of the input. (a) One replicate at 20 levels. (b) All {replicates} replicates at "
-    "input 1. Dotted: time of the step.",
+caption = (
+    f"Response to a step of the input. (a) One replicate at 20 levels. (b) All {replicates} replicates at input 1. "
+    "Dotted: time of the step."
 )
+out.save(*plots.pulse_curves(curves), "fig1b_pulses", section="Pulses", caption=caption)
 
 # %%
 sensitivity, error = adaptation.sensitivity_and_error(curves)
@@ -118,61 +99,43 @@ adapting = adaptation.adapts(sensitivity, error)
 pd.DataFrame({"sensitivity": sensitivity, "error": error, "adapts": adapting}).describe()
 
 # %% [markdown]
-# Two reference points: an untrained network (baseline), and the target pulse itself (ceiling).
-
-# %%
-untrained = new_network(task, "shared", hidden, replicate_generators(seed, replicates))
-baseline_sensitivity, baseline_error = adaptation.sensitivity_and_error(adaptation.pulses(untrained))
-ceiling_sensitivity, ceiling_error = adaptation.target_sensitivity_and_error()
-
-# %% [markdown]
 # ## Cross-sections of f
 # What the perceptron has learned: production rate of each gene along one regulator while the others stay at 0.5.
 
 # %%
-fig, table = plots.rate_sections(adaptation.cross_sections(trained.network), task.regulators, task.genes)
-out.save(
-    fig,
-    table,
-    "fig1c_rates",
-    section="Cross-sections of f",
-    caption="Production rate f of each gene along one regulator, the others at 0.5. Bold: replicate 0; thin: the "
-    "other replicates.",
-)
+sections = adaptation.cross_sections(trained.network)
+fig, table = plots.rate_sections(sections, task.regulators, task.genes)
+caption = "Production rate f of each gene along one regulator, the others at 0.5. Bold: replicate 0; thin: the others."
+out.save(fig, table, "fig1c_rates", section="Cross-sections of f", caption=caption)
 
 # %% [markdown]
 # ## Link mutation
 # Target $j$ is shown half of regulator $i$, every other target sees it whole; the value of the link is the change of
 # $g_j$, wild type minus mutant, averaged over four input levels and time (positive: activation). Nothing observes
 # $g_2$, so a network and its twin with $g_2$ replaced by $1 - g_2$ are one circuit; all are drawn with $g_2$ repressing
-# $g_1$. Then three links are removed altogether and the output is followed.
+# $g_1$.
 
 # %%
 test = protocol("fig2")
 values = adaptation.orient(link_values(trained.network, test))
 links = majority_table(values, task.regulators, task.genes, cutoff)
-display(links)
+links
+
+# %% [markdown]
+# Then three links are removed altogether and the output is followed.
 
 # %%
-knocked_out = {
-    "I \N{RIGHTWARDS ARROW} g1": (0, 0),
-    "I \N{RIGHTWARDS ARROW} g2": (0, 1),
-    "g2 \N{RIGHTWARDS ARROW} g1": (2, 0),
-}
+knocked_out = {"I → g1": (0, 0), "I → g2": (0, 1), "g2 → g1": (2, 0)}
 mutants = {
-    name: adaptation.pulses(trained.network, links=mutant_links(trained.network, i, j, strength=0.0))
+    name: adaptation.pulses(trained.network, mutant_links(trained.network, i, j, strength=0.0))
     for name, (i, j) in knocked_out.items()
 }
-fig, table = plots.knockouts(curves, mutants, links)
-out.save(
-    fig,
-    table,
-    "fig1d_knockouts",
-    section="Link mutation",
-    caption="(a) Network read out by link mutation: sign that most replicates have and their share; width is the "
-    "median value. (b to d) Output at input 1 without one link; thin: replicates. In (d) the replicates that "
-    "use the inverse of g2 fall instead of rising: removing a link from g2 shows them g2 = 0, the twin of g2 = 1.",
+caption = (
+    "(a) Network read out by link mutation: sign that most replicates have, with their share; width is the median "
+    "value. (b to d) Output at input 1 without one link; thin: replicates. In (d) the replicates that use the inverse "
+    "of g2 fall instead of rising: removing a link from g2 shows them g2 = 0, the twin of g2 = 1."
 )
+out.save(*plots.knockouts(curves, mutants, links), "fig1d_knockouts", section="Link mutation", caption=caption)
 
 # %% [markdown]
 # ## Sparsening
@@ -181,149 +144,65 @@ out.save(
 # second sequence may not use the link from the input to $g_2$ and never deletes the input's last link (Fig. 2d).
 
 # %%
-private = TrainingSettings(hidden=hidden, steps=updates, rate=rate, noise=noise)
-longer = TrainingSettings(hidden=hidden, steps=updates_without_link, rate=rate, noise=noise)
-free = sparsen(task, private, test, replicates, seed)
-banned = sparsen(task.forbid("I -> g2"), longer, test, replicates, seed, protect_inputs=True)
+short, long = TrainingSettings(steps=updates, **settings), TrainingSettings(steps=updates_without_link, **settings)
+sequences = {
+    "all links allowed": sparsen(task, short, test, replicates, seed),
+    "without I -> g2": sparsen(task.forbid("I -> g2"), long, test, replicates, seed, protect_inputs=True),
+}
+scores = pd.concat([adaptation.score_levels(levels, name, cutoff) for name, levels in sequences.items()])
 
 # %%
-names = list(adaptation.PUBLISHED_SPARSENING)
-scores = pd.concat(
-    [adaptation.score_levels(levels, name, cutoff) for name, levels in zip(names, (free, banned), strict=True)]
+caption = (
+    "Sensitivity and adaptation error against the number of links, every replicate a point; crosses: the paper's "
+    "single run. (a) All links allowed. (b) Without the link from the input to g2."
 )
 fig, table = plots.sparsening_scores(scores, adaptation.published_scores())
-out.save(
-    fig,
-    table,
-    "fig2cd_scores",
-    section="Sparsening",
-    caption="Sensitivity and adaptation error against the number of links, every replicate a point; crosses: the "
-    "paper's single run. (a) All links allowed. (b) Without the link from the input to g2.",
-)
+out.save(fig, table, "fig2cd_scores", section="Sparsening", caption=caption)
 
 # %%
-summary = adaptation.summarise_levels(scores)
-out.table(
-    summary,
-    "table_sparsening",
-    section="Sparsening",
-    caption="Medians over replicates, share of replicates that adapt (sensitivity at least 0.2, error at most a "
-    "quarter of it), and share whose signed topology holds each motif.",
+caption = (
+    "Medians over replicates, share of replicates that adapt (sensitivity at least 0.2, error at most a quarter of "
+    "it), and share whose signed topology holds each motif."
 )
-display(summary)
+summary = adaptation.summarise_levels(scores)
+out.table(summary, "table_sparsening", section="Sparsening", caption=caption)
+summary
 
 # %% [markdown]
 # ## Minimal motifs
 # With three links left, the free sequence is an incoherent feed-forward loop and the other one negative feedback.
 
 # %%
-for name, levels, label in ((names[0], free, "fig2c_networks"), (names[1], banned, "fig2d_networks")):
-    tables = {
-        f"{level.count} links" if level.count > 1 else "1 link": majority_table(
-            adaptation.orient(level.values), task.regulators, task.genes, cutoff
-        )
-        for level in levels
-    }
-    fig, table = plots.network_sequence(tables)
-    out.save(
-        fig,
-        table,
-        label,
-        section="Minimal motifs",
-        caption=f"Majority networks of the sequence ({name}), with the share of replicates that have each sign; "
-        "unlabelled links are in all replicates.",
-    )
+for (name, levels), label in zip(sequences.items(), ("fig2c_networks", "fig2d_networks"), strict=True):
+    networks = [majority_table(adaptation.orient(x.values), task.regulators, task.genes, cutoff) for x in levels]
+    titles = [f"{level.count} {'links' if level.count > 1 else 'link'}" for level in levels]
+    caption = f"Majority networks ({name}) with the share of replicates that have each sign (none: all have it)."
+    fig, table = plots.network_sequence(dict(zip(titles, networks, strict=True)))
+    out.save(fig, table, label, section="Minimal motifs", caption=caption)
 
 # %%
-three = scores[scores["links"] == 3].set_index("sequence")
-feed_forward = three.loc[names[0], "motif"].str.contains("incoherent feed-forward")
-feedback = three.loc[names[1]].query("adapts")["motif"].str.contains("negative feedback")
-pd.Series({"feed-forward, all replicates": feed_forward.mean(), "feedback, of those that adapt": feedback.mean()})
+shares = results.minimal_motifs(scores)
+pd.Series(shares)
 
 # %% [markdown]
 # ## Ours and published
 # The paper shows one run where we have a distribution: our value is the median, the interval holds 90 % of the
-# replicates, and a row agrees when the published value lies within the interval widened by the tolerance.
+# replicates, and a row agrees when the published value lies within the interval widened by the tolerance. An untrained
+# network is the baseline of the pulse, the target itself the ceiling.
 
 # %%
-pulse = dict(section="Pulses", function="regulome.circuits.adaptation.sensitivity_and_error")
-published_sensitivity, published_error = adaptation.PUBLISHED_FIG1
-for id, words, values, published, base, ceiling in (
-    (
-        "sensitivity",
-        "sensitivity at input 1",
-        sensitivity,
-        published_sensitivity,
-        baseline_sensitivity,
-        ceiling_sensitivity,
-    ),
-    ("error", "adaptation error at input 1", error, published_error, baseline_error, ceiling_error),
-):
-    out.compare(
-        f"fig1b.{id}",
-        words,
-        **quantiles(values),
-        published=published,
-        tolerance=0.02,
-        source="Fig. 1b",
-        **pulse,
-    )
-    out.compare(f"fig1b.{id}.untrained", f"{words}, untrained network", **quantiles(base), role="baseline", **pulse)
-    out.compare(f"fig1b.{id}.target", f"{words}, target met exactly", ours=ceiling, role="ceiling", **pulse)
-
-# %%
-values = adaptation.orient(free[0].values).reshape(replicates, -1)
-for name, column in zip(link_names(task.regulators, task.genes), values.T, strict=True):
-    out.compare(
-        f"fig2c.6.link.{name.replace(' -> ', '.')}",
-        f"value of the link {name}, network of 6 links",
-        **quantiles(column),
-        published=adaptation.PUBLISHED_LINKS[name],
-        tolerance=0.02,
-        source="Fig. 2c",
-        section="Sparsening",
-        function="regulome.circuits.mutation.link_values",
-    )
-
-# %%
-for row in adaptation.published_scores().itertuples():
-    level = scores.query("sequence == @row.sequence and links == @row.links")
-    panel = "2c" if row.sequence == names[0] else "2d"
-    for name in ("sensitivity", "error"):
-        out.compare(
-            f"fig{panel}.{row.links}.{name}",
-            f"{name}, {row.links} links, {row.sequence}",
-            **quantiles(level[name]),
-            published=getattr(row, name),
-            tolerance=0.03,
-            source=f"Fig. {panel}",
-            section="Sparsening",
-            function="regulome.circuits.adaptation.score_levels",
-            note=f"{level['adapts'].mean():.0%} of the replicates adapt",
-        )
-
-# %%
-motifs = dict(section="Minimal motifs", function="regulome.circuits.adaptation.motif")
-out.compare(
-    "fig2c.3.feed_forward",
-    "share of 3-link networks that are incoherent feed-forward loops",
-    ours=feed_forward.mean(),
-    published=1,
-    tolerance=0.1,
-    source="Fig. 2c",
-    **motifs,
-)
-out.compare(
-    "fig2d.3.feedback",
-    "share of adapting 3-link networks without I -> g2 with negative feedback",
-    ours=feedback.mean(),
-    published=1,
-    tolerance=0.1,
-    source="Fig. 2d",
-    **motifs,
-)
+untrained = new_network(task, "shared", hidden, replicate_generators(seed, replicates))
+names = link_names(task.regulators, task.genes)
+six_links = adaptation.orient(sequences["all links allowed"][0].values)
+out.compare_all(results.pulse_rows(curves, adaptation.pulses(untrained), section="Pulses"))
+out.compare_all(results.link_rows(six_links, names, section="Sparsening"))
+out.compare_all(results.sparsening_rows(scores, section="Sparsening"))
+out.compare_all(results.motif_rows(shares, section="Minimal motifs"))
 out.close()
-out.results()[["quantity", "ours", "low", "high", "published", "verdict"]]
+
+# %%
+with pd.option_context("display.max_rows", None):
+    display(out.results()[["quantity", "ours", "low", "high", "published", "verdict"]])
 
 # %% [markdown]
 # What would make this notebook wrong: networks that do not adapt, or adapt by another motif than the published ones.
@@ -331,5 +210,5 @@ out.results()[["quantity", "ours", "low", "high", "published", "verdict"]]
 # %%
 if expect_published:
     assert adapting.mean() > 0.9, "fewer than 9 in 10 fully connected networks adapt"
-    assert feed_forward.mean() > 0.8, "the minimal network is not the incoherent feed-forward loop"
-    assert len(feedback) and feedback.mean() > 0.8, "without I -> g2 the minimal network is not negative feedback"
+    assert shares["incoherent feed-forward"] > 0.8, "the minimal network is not the incoherent feed-forward loop"
+    assert shares["negative feedback"] > 0.8, "without I -> g2 the minimal network is not negative feedback"

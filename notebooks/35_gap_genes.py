@@ -19,15 +19,15 @@
 # and the Kr mutant, never seen in training, is predicted.
 #
 # **Reads** in `paper` the FlyEX profile (cycle 14A, T7) and its time series, fetched through `regulome.data`; in `mini`
-# a synthetic system with known links (`data/mini/gap_genes`). **Writes** `figures/<profile>/35_gap_genes/`. About two
-# minutes on one core in `mini` (16 trainings), about an hour on two in `paper` (50, as published).
+# a synthetic system with known links (`data/mini/gap_genes`). **Writes** `figures/<profile>/35_gap_genes/`. About a
+# minute and a half on one core in `mini` (16 trainings), a quarter of an hour on two in `paper` (50, as published).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)
 seed: int = 2021  # of weights and noise (>= 0)
 threads: int = 1  # CPU threads (>= 1)
 profile_source: str = "synthetic"  # "synthetic", "flyex_gap_nc14_t7", or a CSV with columns x, hb, Kr, kni, gt
-series_source: str = "synthetic"  # "synthetic", "flyex_gap_time_series", or a CSV with columns x, time, hb, Kr, kni, gt
+series_source: str = "synthetic"  # "synthetic", "flyex_gap_time_series", or a CSV with x, time, hb, Kr, kni, gt
 data_mirror: str = ""  # folder that stands in for downloads; empty: REGULOME_MIRROR, else download
 every_position: int = 2  # use every n-th position along the axis (>= 1)
 replicates: int = 16  # independent trainings (>= 2)
@@ -41,9 +41,10 @@ series_replicates: int = 16  # trainings on the time series (>= 2)
 series_updates: int = 2001  # parameter updates on the time series (>= 1)
 steps_per_class: int = 4  # Euler steps between two time classes (>= 1)
 held_out_classes: int = 2  # last time classes that the training does not see (>= 1)
+expect_published: bool = True  # assert what the paper found; off when you bring your own profile
 
 # %%
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,38 +52,14 @@ import torch
 from IPython.display import display
 
 from regulome import figures, singlecell
-from regulome.circuits import gap
+from regulome.circuits import gap, results_gap
 from regulome.circuits import plots_gap as plots
 from regulome.circuits.mutation import link_names, link_values, protocol, signs
-from regulome.circuits.topology import majority_table, quantiles
+from regulome.circuits.topology import majority_table
 from regulome.circuits.training import TrainingSettings, train
 
 torch.set_num_threads(threads)
 figures.style()
-out = figures.Output(
-    "35_gap_genes",
-    profile,
-    title="Gap genes (circuits, Fig. 5)",
-    parameters=dict(
-        seed=seed,
-        threads=threads,
-        profile_source=profile_source,
-        series_source=series_source,
-        every_position=every_position,
-        replicates=replicates,
-        hidden=hidden,
-        updates=updates,
-        rate=rate,
-        noise=noise,
-        converged_below=converged_below,
-        cutoff=cutoff,
-        series_replicates=series_replicates,
-        series_updates=series_updates,
-        steps_per_class=steps_per_class,
-        held_out_classes=held_out_classes,
-    ),
-)
-out.uses(*(source for source in (profile_source, series_source) if source.startswith("flyex")))
 
 # %% [markdown]
 # ## Profile
@@ -90,9 +67,19 @@ out.uses(*(source for source in (profile_source, series_source) if source.starts
 # $\mathrm{Bcd} = e^{-x/0.2}$ and $\mathrm{Tor} = e^{-x/0.05} + e^{-(1-x)/0.05}$.
 
 # %%
+settings = TrainingSettings("shared", hidden=hidden, steps=updates, optimiser="adam", rate=rate, noise=noise)
+out = figures.Output(
+    "35_gap_genes",
+    profile,
+    title="Gap genes (circuits, Fig. 5)",
+    parameters={"replicates": replicates, "updates": updates, "hidden": hidden, "noise": noise, "rate": rate}
+    | {"seed": seed, "cutoff": cutoff, "profile_source": profile_source, "series_source": series_source},
+)
+out.uses(*(source for source in (profile_source, series_source) if source.startswith("flyex")))
+
+# %%
 measured = gap.read_profile(profile_source, data_mirror).iloc[::every_position].reset_index(drop=True)
 x, target = measured["x"].to_numpy(), measured[list(gap.GENES)].to_numpy()
-paper_data = profile_source == gap.PAPER_PROFILE
 measured.describe().loc[["count", "min", "max"]]
 
 # %% [markdown]
@@ -102,7 +89,6 @@ measured.describe().loc[["count", "min", "max"]]
 
 # %%
 task = gap.gap_task(measured)
-settings = TrainingSettings("shared", hidden=hidden, steps=updates, optimiser="adam", rate=rate, noise=noise)
 network = train(task, settings, replicates, seed).network
 
 # %% [markdown]
@@ -120,33 +106,21 @@ unregulated = train(task, settings, replicates, seed, links=inputs_only).network
 # text. Here both groups are drawn. Noise is off in all tests.
 
 # %%
-fitted = gap.pattern(network, x)
-mse = ((fitted - target) ** 2).mean((1, 2))
-kept = mse < converged_below
+fitted, alone = gap.pattern(network, x), gap.pattern(unregulated, x)
+mse, alone_mse = (((pattern - target) ** 2).mean((1, 2)) for pattern in (fitted, alone))
+mean_mse, kept = float(((target - target.mean(0)) ** 2).mean()), mse < converged_below
 assert kept.any(), f"no run ended below {converged_below}: train longer or raise converged_below"
-fig, table = plots.pattern_overlay(measured, fitted, kept)
-out.save(
-    fig,
-    table,
-    "fig5b_patterns",
-    section="Convergence",
-    caption=f"Profile (thick) and fitted patterns (thin). (a) The {kept.sum()} of {replicates} runs kept. (b) The "
-    "runs rejected.",
-)
 
 # %%
-mean_mse = float(((target - target.mean(0)) ** 2).mean())
-alone = gap.pattern(unregulated, x)
-alone_mse = ((alone - target) ** 2).mean((1, 2))
+caption = f"Profile (thick) and fitted patterns (thin). (a) The {kept.sum()} of {replicates} runs kept. (b) The rest."
+fig, table = plots.pattern_overlay(measured, fitted, kept)
+out.save(fig, table, "fig5b_patterns", section="Convergence", caption=caption)
+
+# %%
 baselines = {"mean level": mean_mse, "inputs only, median": float(np.median(alone_mse))}
+caption = "Mean squared error of the final pattern of every run, with the rejection threshold and the baselines."
 fig, table = plots.loss_histogram(mse, converged_below, baselines)
-out.save(
-    fig,
-    table,
-    "convergence",
-    section="Convergence",
-    caption="Mean squared error of the final pattern of every run, with the rejection threshold and the baselines.",
-)
+out.save(fig, table, "convergence", section="Convergence", caption=caption)
 
 # %% [markdown]
 # In units of the embryo, how far are the domains displaced? The cost of the optimal transport between fitted and
@@ -154,7 +128,7 @@ out.save(
 
 # %%
 shift = pd.DataFrame(gap.boundary_shift(fitted[kept], target, x), columns=gap.GENES)
-display(shift.describe().loc[["mean", "max"]])
+shift.describe().loc[["mean", "max"]]
 
 # %% [markdown]
 # ## Link frequencies
@@ -164,16 +138,11 @@ display(shift.describe().loc[["mean", "max"]])
 # %%
 values = link_values(network, protocol("fig5"))
 signed = signs(values, cutoff)
-frequencies = gap.link_frequencies(signed[kept])
-fig, table = plots.frequency_bars(frequencies)
-out.save(
-    fig,
-    table,
-    "fig5c_frequencies",
-    section="Link frequencies",
-    caption=f"Share of the {kept.sum()} runs kept in which each regulator activates, does not regulate or inhibits "
-    "each gene.",
+caption = (
+    f"Share of the {kept.sum()} kept runs in which each regulator activates, does not regulate or inhibits a gene."
 )
+fig, table = plots.frequency_bars(gap.link_frequencies(signed[kept]))
+out.save(fig, table, "fig5c_frequencies", section="Link frequencies", caption=caption)
 
 # %% [markdown]
 # ## Network
@@ -182,31 +151,21 @@ out.save(
 # `mini` the links of the synthetic system.
 
 # %%
-known = gap.known_links(profile_source)
+known, origin = gap.known_links(profile_source)
 majority = majority_table(values[kept], gap.REGULATORS, gap.GENES, cutoff)
-fig, table = plots.network_pair(majority, known, "known" if paper_data else "truth")
-out.save(
-    fig,
-    table,
-    "fig5d_network",
-    section="Network",
-    caption="(a) Network inferred: sign that most kept runs have, width by median value. (b) Network "
-    f"{'known from experiments: ' + gap.KNOWN_SOURCE if paper_data else 'of the synthetic system'}.",
-)
+fig, table = plots.network_pair(majority, known, "known")
+caption = f"(a) Network inferred: sign that most kept runs have, width by median value. (b) Network known: {origin}."
+out.save(fig, table, "fig5d_network", section="Network", caption=caption)
 
 # %%
 agreement = gap.agreement(signed[kept], known)
-out.table(
-    agreement,
-    "table_agreement",
-    section="Network",
-    caption="Known links, the sign that most kept runs have, and the share of kept runs with the known sign.",
-)
+caption = "Known links, the sign that most kept runs have, and the share of kept runs with the known sign."
+out.table(agreement, "table_agreement", section="Network", caption=caption)
 agreement
 
 # %% [markdown]
 # A baseline that looks at the pattern alone: the sign of the correlation between two profiles along the axis. A coin
-# would be right in a third of the cases.
+# with three sides would be right in a third of the cases.
 
 # %%
 correlated = gap.agreement(gap.correlation_signs(measured)[None], known)
@@ -220,33 +179,16 @@ pd.Series(
 # The rate of Kr is set to zero. Experiments show hb and gt expanding into the domain of Kr, and kni lost.
 
 # %%
-mutant = gap.pattern(network, x, gap.MUTANTS["Kr-"])
-true_mutant = gap.read_mutant(profile_source)
-fig, table = plots.mutant_patterns(measured, fitted[kept], mutant[kept], true_mutant)
-out.save(
-    fig,
-    table,
-    "fig5e_kr_mutant",
-    section="Kr mutant",
-    caption="Predicted pattern of (a) the wild type and (b) the Kr mutant; median and 5 to 95 % of the kept runs.",
-)
+mutant, truth = gap.pattern(network, x, gap.MUTANTS["Kr-"]), gap.read_mutant(profile_source)
+fig, table = plots.mutant_patterns(measured, fitted[kept], mutant[kept], truth)
+caption = "Predicted pattern of (a) the wild type and (b) the Kr mutant; median and 5 to 95 % of the kept runs."
+out.save(fig, table, "fig5e_kr_mutant", section="Kr mutant", caption=caption)
 
 # %%
-genotypes = pd.DataFrame(
-    [
-        {"genotype": name, "run": run, **dict(zip(gap.GENES, levels, strict=True))}
-        for name, genotype in gap.MUTANTS.items()
-        for run, levels in enumerate(gap.pattern(network, x, genotype)[kept].mean(1))
-    ]
-)
-table = genotypes.groupby("genotype", sort=False)[list(gap.GENES)].median().reset_index()
-out.table(
-    table,
-    "table_mutants",
-    section="Kr mutant",
-    caption="Mean level along the axis in every genotype, median over the kept runs.",
-)
-table
+genotypes = gap.mutant_table(network.select(kept), x)
+caption = "Mean level along the axis in every genotype, median over the kept runs."
+out.table(genotypes, "table_mutants", section="Kr mutant", caption=caption)
+genotypes
 
 # %% [markdown]
 # ## Families of solutions
@@ -257,203 +199,62 @@ table
 runs = pd.DataFrame(values.reshape(replicates, -1), columns=link_names(gap.REGULATORS, gap.GENES))
 families = singlecell.families(runs, seed=seed)
 families.obs["kept"] = kept
-fig, table = plots.solution_families(families)
-out.save(
-    fig,
-    table,
-    "solution_families",
-    section="Families of solutions",
-    caption="All runs in the plane of the first two principal components of their link values; colours are Leiden "
-    "families, crosses rejected runs.",
-)
+caption = "Runs in the plane of the first two principal components of their link values; crosses: rejected runs."
+out.save(*plots.solution_families(families), "solution_families", section="Families of solutions", caption=caption)
 
 # %% [markdown]
 # ## Time series
 # Not in the paper: the same network has to start from the first time class and pass through the following ones. The
-# last classes are held out, and the forecast is compared with the last class seen staying as it is (persistence).
+# last classes are held out. Two forecasts that need no model stand beside it: the last class seen stays as it is, or
+# its last change goes on.
 
 # %%
 series = gap.read_time_series(series_source, data_mirror)
-kept_positions = np.sort(series["x"].unique())[::every_position]
-series = series[series["x"].isin(kept_positions)]
+positions = np.sort(series["x"].unique())[::every_position]
+series = series[series["x"].isin(positions)]
 levels = gap.series_array(series)
-trained_classes = levels.shape[1] - held_out_classes
-series_task = gap.time_series_task(series, steps_per_class, classes=trained_classes)
+seen = levels.shape[1] - held_out_classes
+series_task = gap.time_series_task(series, steps_per_class, classes=seen)
 
 # %%
-series_settings = TrainingSettings(
-    "shared", hidden=hidden, steps=series_updates, optimiser="adam", rate=rate, noise=noise
-)
-series_network = train(series_task, series_settings, series_replicates, seed).network
-steps = (levels.shape[1] - 1) * steps_per_class
-course = gap.time_course(series_network, series_task, steps, steps_per_class)
-fig, table = plots.time_courses(kept_positions, levels[:, 1:], course, trained_classes - 1)
-out.save(
-    fig,
-    table,
-    "time_series",
-    section="Time series",
-    caption="Profiles over time: measured (points) and fitted from the first class (lines, 5 to 95 % of the runs "
-    "shaded). Held-out classes were not seen in training.",
-)
+series_network = train(series_task, replace(settings, steps=series_updates), series_replicates, seed).network
+course = gap.time_course(series_network, series_task, (levels.shape[1] - 1) * steps_per_class, steps_per_class)
+fig, table = plots.time_courses(positions, levels[:, 1:], course, seen - 1)
+caption = "Profiles over time: measured (points), and started from the first class (lines; 5 to 95 % of runs shaded)."
+out.save(fig, table, "time_series", section="Time series", caption=caption)
 
 # %%
-future = slice(trained_classes - 1, None)
-forecast = ((course[:, :, future] - levels[:, 1:][None, :, future]) ** 2).mean((1, 2, 3))
-trained_error = ((course[:, :, : trained_classes - 1] - levels[None, :, 1:trained_classes]) ** 2).mean((1, 2, 3))
-persistence = float(((levels[:, trained_classes:] - levels[:, trained_classes - 1 : trained_classes]) ** 2).mean())
-pd.Series({"trained classes": np.median(trained_error), "held out": np.median(forecast), "persistence": persistence})
+errors = gap.forecast_errors(course, levels, seen)
+pd.Series({name: np.median(error) for name, error in errors.items()})
 
 # %% [markdown]
 # ## Ours and published
 # Published values hold for the FlyEX profile only; in `mini` the rows stand beside the truth of the synthetic system.
 # Intervals are 5 to 95 % of the kept runs.
 
-
 # %%
-published = partial(gap.published, profile_source)
-fit = dict(section="Convergence", function="regulome.circuits.gap.pattern")
-out.compare(
-    "fig5b.converged",
-    f"share of runs below {converged_below:g}",
-    ours=kept.mean(),
-    **published(0.8, tolerance=0.1, source="Fig. 5b, 40 of 50"),
-    **fit,
-)
-out.compare(
-    "fig5b.mse",
-    "mean squared error of kept runs",
-    ours=np.median(mse[kept]),
-    low=mse[kept].min(),
-    high=mse[kept].max(),
-    **published(1e-3, tolerance=4e-4, source="Fig. 5b, 6.5e-4 to 1.36e-3"),
-    **fit,
-)
-out.compare("fig5b.mse.mean_level", "mean squared error, mean level", ours=mean_mse, role="baseline", **fit)
-out.compare(
-    "fig5b.mse.inputs_only",
-    "mean squared error, no regulation among the gap genes",
-    **quantiles(alone_mse),
-    role="baseline",
-    **fit,
-)
-for gene in gap.GENES:
-    out.compare(
-        f"fig5b.shift.{gene}",
-        f"displacement of {gene}",
-        **quantiles(shift[gene]),
-        unit="egg lengths",
-        note="not in the paper",
-        section="Convergence",
-        function="regulome.circuits.gap.boundary_shift",
-    )
-
-# %%
-scored = dict(section="Network", function="regulome.circuits.gap.agreement")
-out.compare(
-    "fig5d.known",
-    f"share of {len(known)} known links with the known sign",
-    ours=agreement["agrees"].mean(),
-    **published(5 / 7, tolerance=1 / 7, source="published networks, same cutoff"),
-    **scored,
-)
-out.compare(
-    "fig5d.known.runs",
-    "same, mean over single runs",
-    ours=agreement["share"].mean(),
-    note="the paper states the vote only",
-    **scored,
-)
-out.compare(
-    "fig5d.known.correlation",
-    "same, signs of correlations",
-    ours=correlated["agrees"].mean(),
-    role="baseline",
-    **scored,
-)
-out.compare("fig5d.known.chance", "same, by chance", ours=1 / 3, role="baseline", **scored)
-out.compare("fig5d.known.ceiling", "same, all right", ours=1.0, role="ceiling", **scored)
-if paper_data:
-    same, determined = gap.published_agreement(signed[kept])
-    out.compare(
-        "fig5c.published",
-        "links with the sign on which the published networks agree",
-        ours=same,
-        published=determined,
-        tolerance=2,
-        source="7 published networks",
-        section="Link frequencies",
-        function="regulome.circuits.gap.published_agreement",
-    )
-
-# %%
+compare = results_gap.Comparison(profile_source)
 numbers = gap.mutant_summary(fitted[kept], mutant[kept])
-same_input = gap.mutant_summary(alone, gap.pattern(unregulated, x, gap.MUTANTS["Kr-"]))
-for name, values_of_runs in numbers.items():
-    words = name.replace("_", " ").replace("mutant", "in the Kr mutant").replace("wild type", "in the wild type")
-    where = dict(section="Kr mutant", function="regulome.circuits.gap.mutant_summary")
-    out.compare(
-        f"fig5e.{name}",
-        words,
-        **quantiles(values_of_runs),
-        **published(gap.PUBLISHED_MUTANT[name], tolerance=0.05, source="Fig. 5e, published networks"),
-        **where,
-    )
-    if name.endswith("mutant"):
-        out.compare(
-            f"fig5e.{name}.inputs_only",
-            f"{words}, no regulation among the gap genes",
-            **quantiles(same_input[name]),
-            role="baseline",
-            **where,
-        )
+numbers_alone = gap.mutant_summary(alone, gap.pattern(unregulated, x, gap.MUTANTS["Kr-"]))
+out.compare_all(compare.fit_rows(mse, kept, mean_mse, alone_mse, shift, section="Convergence"))
+out.compare_all(compare.network_rows(agreement, correlated, signed[kept], section="Network"))
+out.compare_all(compare.mutant_rows(numbers, numbers_alone, section="Kr mutant"))
 
 # %%
-if true_mutant is not None:
-    truth = true_mutant.set_index("x").loc[x, list(gap.GENES)].to_numpy()
-    where = dict(section="Kr mutant", function="regulome.circuits.gap.pattern")
-    out.compare(
-        "mutant.rmse",
-        "rms error of the predicted Kr mutant against the truth",
-        **quantiles(np.sqrt(((mutant[kept] - truth) ** 2).mean((1, 2)))),
-        note="the paper has no measured mutant",
-        **where,
-    )
-    out.compare(
-        "mutant.rmse.unchanged",
-        "same, wild type without Kr",
-        role="baseline",
-        ours=np.sqrt(((target * [1, 0, 1, 1] - truth) ** 2).mean()),
-        **where,
-    )
-    out.compare(
-        "mutant.rmse.noise", "same, measurement noise of the synthetic data", ours=0.01, role="ceiling", **where
-    )
-
-# %%
-over_time = dict(section="Time series", function="regulome.circuits.gap.time_course")
-out.compare(
-    "series.forecast",
-    f"mean squared error of the {held_out_classes} held-out time classes",
-    **quantiles(forecast),
-    note="not in the paper",
-    **over_time,
-)
-out.compare("series.persistence", "same, last class seen stays", ours=persistence, role="baseline", **over_time)
-out.compare(
-    "series.trained",
-    "mean squared error of the trained classes",
-    **quantiles(trained_error),
-    note="not in the paper",
-    **over_time,
-)
+if truth is not None:
+    true_pattern = truth.set_index("x").loc[x, list(gap.GENES)].to_numpy()
+    out.compare_all(results_gap.truth_rows(mutant[kept], true_pattern, target * [1, 0, 1, 1], section="Kr mutant"))
+out.compare_all(results_gap.series_rows(errors, held_out_classes, section="Time series"))
 out.close()
-out.results()[["quantity", "ours", "low", "high", "published", "verdict"]]
+with pd.option_context("display.max_rows", None):
+    display(out.results()[["quantity", "ours", "low", "high", "published", "verdict"]])
 
 # %% [markdown]
 # What would make this notebook wrong: few runs that fit, a network no better than chance, a Kr mutant that keeps kni.
 
 # %%
-assert kept.mean() > 0.5, "fewer than half of the runs fit the pattern"
-assert agreement["agrees"].mean() > 0.5, "the majority network misses half of the known links"
-assert np.median(numbers["kni_peak_mutant"]) < 0.5 * np.median(numbers["kni_peak_wild_type"]), "kni survives without Kr"
+if expect_published:
+    kni = np.median(numbers["kni_peak_mutant"]) / np.median(numbers["kni_peak_wild_type"])
+    assert kept.mean() > 0.5, "fewer than half of the runs fit the pattern"
+    assert agreement["agrees"].mean() > 0.5, "the majority network misses half of the known links"
+    assert kni < 0.5, "kni survives without Kr"

@@ -80,7 +80,8 @@ def test_every_function_on_offer_is_tested_here():
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("-2 ** 2", -4.0), ("2 ** 3 ** 2", 512.0), ("-7 % 3", 2.0), ("1 - 2 - 3", -4.0), ("2 ** -1", 0.5)]
+    ("text", "value"),
+    [("-2 ** 2", -4.0), ("2 ** 3 ** 2", 512.0), ("-7 % 3", 2.0), ("1 - 2 - 3", -4.0), ("2 ** -1", 0.5)],
 )
 def test_precedence_is_that_of_python(text, value):
     assert float(Expression(text, [])()) == value
@@ -221,5 +222,5 @@ def test_what_has_no_value_is_nan(text):
     "text", ["-" * 5000 + "1", "(" * 500 + "1" + ")" * 500, "+".join(["1"] * 20000), "1" + "0" * 400]
 )
 def test_absurdly_long_expressions_are_refused_without_a_traceback(text):
-    with pytest.raises(UserError, match="^here: "):
+    with pytest.raises(UserError, match=r"^here: "):
         Expression(text, [], where="here")()

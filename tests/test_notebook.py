@@ -86,14 +86,14 @@ def refused(**overrides):
 
 def test_a_run_leaves_outputs_executed_notebook_page_and_record(checkout, tmp_path, capsys):
     before = dict(os.environ)
-    page = notebook.run(SLUG, "mini", {"seed": 7})
+    page = notebook.run(SLUG, "mini")
     facts = json.loads((tmp_path / "figures/mini/90_example/facts.csv").read_text())
     assert facts == {
         "OMP_NUM_THREADS": "2",
         "NUMBA_NUM_THREADS": "2",
         "PYTHONHASHSEED": "0",
         "rate": 0.5,
-        "seed": 7,
+        "seed": 1,
         "folder": str(tmp_path),
     }
     assert dict(os.environ) == before
@@ -109,6 +109,16 @@ def test_a_run_leaves_outputs_executed_notebook_page_and_record(checkout, tmp_pa
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "90_example: 7 cells, time unknown"
     assert said[-1].startswith("90_example: done in ") and said[-1].endswith("build/mini/90_example.html")
+
+
+def test_a_run_with_other_parameters_is_a_trial_that_the_pipeline_replaces(checkout, tmp_path):
+    build = tmp_path / "build/mini"
+    assert notebook.run(SLUG, "mini", {"seed": 7}) == build / "90_example.trial.html"
+    assert json.loads((tmp_path / "figures/mini/90_example/facts.csv").read_text())["seed"] == 7
+    assert not any(path.exists() for path in steps.executed(SLUG, "mini"))
+    notebook.run(SLUG, "mini", {"seed": 1})
+    assert all(path.exists() for path in steps.executed(SLUG, "mini"))
+    assert not list(build.glob("*.trial.*"))
 
 
 def test_the_source_notebook_is_not_touched(checkout, tmp_path):

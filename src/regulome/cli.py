@@ -44,8 +44,7 @@ def run(
     slug: Annotated[str, typer.Argument(help="Notebook, such as 31_adaptation.")],
     profile: Profile = "mini",
     parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Replace one parameter."),
+        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Replace one parameter.")
     ] = None,
 ) -> None:
     """Run one notebook; figures go to figures/PROFILE/SLUG, the executed notebook to build/PROFILE."""
@@ -85,9 +84,7 @@ def list_data() -> None:
 
 
 @data_app.command("fetch")
-def fetch_data(
-    keys: Annotated[list[str], typer.Argument(help="Keys, as 'regulome data list' prints them.")],
-) -> None:
+def fetch_data(keys: Annotated[list[str], typer.Argument(help="Keys, as 'regulome data list' prints them.")]) -> None:
     """Fetch data files into the cache and print where they are."""
     from regulome import data
 

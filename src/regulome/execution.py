@@ -14,11 +14,11 @@ from regulome.progress import Progress
 from regulome.steps import relative
 
 
-def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float, Path]:
+def execute(slug: str, profile: str, changed: Mapping[str, Any], name: str) -> tuple[float, Path]:
     """Execute a notebook with the parameters that differ from its own defaults, and render its page.
 
     The notebook grows under the name ``<slug>.running.ipynb`` in ``build/<profile>`` and becomes
-    ``<slug>.ipynb`` when all cells have run, or ``<slug>.failed.ipynb``.
+    ``<name>.ipynb`` when all cells have run, or ``<slug>.failed.ipynb``.
 
     Returns
     -------
@@ -42,8 +42,9 @@ def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float,
     build = paths.build(profile)
     build.mkdir(parents=True, exist_ok=True)
     running, failed = build / f"{slug}.running.ipynb", build / f"{slug}.failed.ipynb"
-    final = build / f"{slug}.ipynb"
-    failed.unlink(missing_ok=True)
+    final = build / f"{name}.ipynb"
+    for stale in ("failed.ipynb", "trial.ipynb", "trial.html"):
+        (build / f"{slug}.{stale}").unlink(missing_ok=True)
     source = parameters.script(slug).with_suffix(".ipynb")
     cells = len(nbformat.read(source, as_version=4).cells) + bool(changed)  # one of changed parameters
     progress = Progress(slug, cells, provenance.expected_seconds(slug, profile))
@@ -68,10 +69,11 @@ def execute(slug: str, profile: str, changed: Mapping[str, Any]) -> tuple[float,
         raise UserError(_failure(slug, failed, max(progress.n - 1, 0), "the kernel died", what)) from None
     finally:
         progress.close()
+    seconds = progress.elapsed
     os.replace(running, final)
     page = render(final)
     progress.done(relative(page))
-    return progress.elapsed, page
+    return seconds, page
 
 
 def render(notebook: Path) -> Path:

@@ -7,7 +7,7 @@ is in `regulome.style`, whose names are offered here as well.
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,16 +21,7 @@ from regulome.style import DOUBLE, PALETTE, SINGLE, heatmap_signed, panel_letter
 from regulome.tables import csv_bytes, write_bytes
 from regulome.verdicts import RESULT_COLUMNS, result
 
-__all__ = [
-    "DOUBLE",
-    "PALETTE",
-    "SINGLE",
-    "Output",
-    "heatmap_signed",
-    "panel_letter",
-    "save",
-    "style",
-]
+__all__ = ["DOUBLE", "PALETTE", "SINGLE", "Output", "heatmap_signed", "panel_letter", "save", "style"]
 
 DPI = 200  # of the png files
 RESERVED = ("results", "manifest", "run")
@@ -94,11 +85,7 @@ class Output:
     """
 
     def __init__(
-        self,
-        slug: str,
-        profile: str,
-        title: str | None = None,
-        parameters: Mapping[str, object] | None = None,
+        self, slug: str, profile: str, title: str | None = None, parameters: Mapping[str, object] | None = None
     ):
         if profile not in paths.PROFILES:
             raise UserError(f"found profile '{profile}'; expected one of {', '.join(paths.PROFILES)}")
@@ -175,18 +162,16 @@ class Output:
         if any(row["id"] == id for row in self._rows):
             raise UserError(f"{where}: the id is used already; expected a new one")
         row = result(
-            where,
-            ours=ours,
-            published=published,
-            tolerance=tolerance,
-            low=low,
-            high=high,
-            note=note,
-            role=role,
+            where, ours=ours, published=published, tolerance=tolerance, low=low, high=high, note=note, role=role
         )
         words = {"id": id, "quantity": quantity, "unit": unit, "source": source}
         self._rows.append(row | words | {"section": section, "function": function})
         return row["verdict"]
+
+    def compare_all(self, rows: Iterable[Mapping[str, object]]) -> None:
+        """Add rows, each a mapping with the arguments of `compare`."""
+        for row in rows:
+            self.compare(**row)
 
     def results(self) -> pd.DataFrame:
         """Return the rows added so far, one per number, with the columns of results.csv."""

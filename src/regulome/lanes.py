@@ -23,10 +23,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16
-_FAST = (
-    "contract",
-    "nsz",
-)  # fused multiply-add; sums keep their order, so results do not depend on the optimiser
+_FAST = ("contract", "nsz")  # fused multiply-add; sums keep their order, so results do not depend on the optimiser
 
 
 class _Lanes:

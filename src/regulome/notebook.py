@@ -22,13 +22,7 @@ from regulome.execution import execute
 from regulome.steps import relative
 
 PATIENCE = 10.0  # seconds that a new run waits for a killed one to let go of the step
-THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -53,7 +47,9 @@ def run(slug: str, profile: str = "mini", overrides: Mapping[str, Any] | None = 
     """Run one notebook with the parameters of a profile and return the page of the executed notebook.
 
     Writes the declared outputs and ``run.json`` to ``figures/<profile>/<slug>``, the executed notebook and
-    its page to ``build/<profile>``. A notebook that failed stays there as ``<slug>.failed.ipynb``.
+    its page to ``build/<profile>``. A notebook that failed stays there as ``<slug>.failed.ipynb``. With other
+    parameters than those of the YAML file the executed notebook is ``<slug>.trial.ipynb``: the pipeline then
+    misses ``<slug>.ipynb`` and runs the step again.
 
     Parameters
     ----------
@@ -88,8 +84,9 @@ def _run(slug: str, profile: str, values: Mapping[str, Any]) -> Path:
     changed = {
         name: values[name] for name, parameter in parameters.declared(slug).items() if values[name] != parameter.default
     }
+    trial = values != parameters.values(slug, profile)
     with _environment(threads):
-        seconds, rendered = execute(slug, profile, changed)
+        seconds, rendered = execute(slug, profile, changed, f"{slug}.trial" if trial else slug)
     _verify(slug, profile)
     provenance.write(folder, provenance.record(slug, profile, seconds, threads))
     return rendered

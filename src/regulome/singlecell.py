@@ -172,12 +172,7 @@ def families(
     package.to_host(adata)
     adata.uns["pca"]["variance_ratio"] = np.nan_to_num(adata.uns["pca"]["variance_ratio"])
     adata.obs["family"] = _largest_first(adata.obs["family"])
-    adata.uns["families"] = {
-        "backend": package.name,
-        "n_neighbors": neighbours,
-        "resolution": resolution,
-        "seed": seed,
-    }
+    adata.uns["families"] = {"backend": package.name, "n_neighbors": neighbours, "resolution": resolution, "seed": seed}
     return adata
 
 

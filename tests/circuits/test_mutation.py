@@ -91,9 +91,7 @@ def test_inputs_of_fig2_step_from_a_tenth_at_sample_20():
         assert inputs[c].tolist() == [0.1] * 20 + [level] * 40
 
 
-@pytest.mark.parametrize(
-    ("name", "levels", "steps"), [("fig3", [0.25, 0.5, 0.75, 1], 300), ("fig4", [0.5, 1], 120)]
-)
+@pytest.mark.parametrize(("name", "levels", "steps"), [("fig3", [0.25, 0.5, 0.75, 1], 300), ("fig4", [0.5, 1], 120)])
 def test_inputs_of_figs_3_and_4_switch_one_input_on_at_sample_60(name, levels, steps):
     inputs = protocol(name).inputs
     expected = [(level, 0) for level in levels] + [(0, level) for level in levels]
@@ -228,7 +226,9 @@ def test_rate_protocol_visits_the_wild_type_before_each_update():
         expected += [np.concatenate([test.inputs[c, k], before[k]]) for k in (0, 3, 6)]
     np.testing.assert_allclose(states[1], expected, atol=1e-13)
     values = link_values(network, test)
-    mean = np.mean([plain_circuit.rate(network, 1, 0, x) - plain_circuit.rate(network, 1, 0, x, 2, 0.5) for x in expected])
+    mean = np.mean(
+        [plain_circuit.rate(network, 1, 0, x) - plain_circuit.rate(network, 1, 0, x, 2, 0.5) for x in expected]
+    )
     assert values[1, 2, 0] == pytest.approx(10 * mean, abs=1e-12)
 
 

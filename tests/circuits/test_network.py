@@ -36,9 +36,7 @@ def small_task(links=None, initial=None):
 
 
 def network_of(architecture, task=None, sd=0.8, replicates=REPLICATES, hidden=5, seed=1, dtype=torch.float64):
-    return new_network(
-        task or small_task(), architecture, hidden, replicate_generators(seed, replicates), sd, dtype
-    )
+    return new_network(task or small_task(), architecture, hidden, replicate_generators(seed, replicates), sd, dtype)
 
 
 def random_inputs(rng, cases=2, steps=7):

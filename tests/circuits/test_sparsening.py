@@ -1,5 +1,8 @@
 """Sequential sparsening: which link goes, what stays, and that nothing comes back."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import plain_circuit
 import pytest
@@ -15,8 +18,6 @@ REPLICATES = 3
 
 @pytest.fixture(scope="module")
 def readout():
-    from dataclasses import replace
-
     return replace(protocol("fig2"), inputs=step_inputs([[0.5], [1.0]], 12, on=4, rest=0.1))
 
 
@@ -56,7 +57,7 @@ def test_one_link_goes_a_level_down_to_the_last(levels):
 
 
 def test_the_deleted_link_is_the_only_difference_and_is_never_restored(levels):
-    for upper, lower in zip(levels[:-1], levels[1:], strict=True):
+    for upper, lower in pairwise(levels):
         expected = upper.links.copy()
         for r, (regulator, target) in enumerate(upper.deleted):
             assert expected[r, regulator, target]
@@ -72,7 +73,9 @@ def test_the_deleted_link_has_the_smallest_effect_on_its_own_target(levels, read
             wild_type = plain_circuit.trajectory(network, r, readout.inputs, readout.dt)
             effects = {}
             for i, j in np.argwhere(level.links[r]):
-                mutant = plain_circuit.trajectory(network, r, readout.inputs, readout.dt, mutation=(i, j, readout.strength))
+                mutant = plain_circuit.trajectory(
+                    network, r, readout.inputs, readout.dt, mutation=(i, j, readout.strength)
+                )
                 effects[i, j] = ((wild_type - mutant)[:, :, j] ** 2).mean()
             chosen = tuple(level.deleted[r])
             assert effects[chosen] <= min(effects.values()) * 1.01 + 1e-13
@@ -86,7 +89,7 @@ def test_networks_were_trained_with_their_links(levels):
 
 def test_every_level_is_trained_from_scratch(levels):
     """Each starts with the loss of untrained networks and with other weights than the level above."""
-    for upper, lower in zip(levels[:-1], levels[1:], strict=True):
+    for upper, lower in pairwise(levels):
         assert lower.result.loss.shape == (30, REPLICATES)
         before, after = upper.result.network.weights["w2"], lower.result.network.weights["w2"]
         # 30 steps of 0.001 move no weight by more than 0.1; continued training would stay within that

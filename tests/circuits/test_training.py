@@ -372,7 +372,10 @@ def test_a_random_target_without_a_value_at_the_end_of_its_range_is_trained_alik
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"optimiser": "adm"}, r"training: optimiser is 'adm', expected one of rmsprop, adam \(did you mean 'adam'\?\)"),
+        (
+            {"optimiser": "adm"},
+            r"training: optimiser is 'adm', expected one of rmsprop, adam \(did you mean 'adam'\?\)",
+        ),
         ({"backend": "numba"}, "training: backend is 'numba', expected one of torch, compiled, auto"),
         ({"architecture": "privat"}, r"architecture is 'privat', .* \(did you mean 'private'\?\)"),
         ({"hidden": 0}, "training: hidden is 0, expected at least 1"),

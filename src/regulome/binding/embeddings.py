@@ -125,15 +125,15 @@ def _read_checkpoint(path: Path) -> dict:
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(
-            f"{path}: cannot be loaded ({_refusal(error)}); expected an ESM-2 checkpoint of fair-esm, complete and "
-            "with nothing but tensors and settings in it"
+            f"{path}: cannot be loaded ({_refusal(error)}); expected a complete ESM-2 checkpoint of fair-esm, "
+            "which holds tensors and settings and nothing else"
         ) from None
 
 
 def _refusal(error: Exception) -> str:
     """Say why torch refused a file, without torch's advice to load it unsafely."""
     if foreign := re.search(r"GLOBAL ([\w.]+)", str(error)):
-        return f"it wants to run or make {foreign[1]}"
+        return f"it holds {foreign[1]}, neither a tensor nor a setting"
     if isinstance(error, pickle.UnpicklingError):
         return "not a file of torch"
     return " ".join(str(error).split())[:200] or "the file ends early"

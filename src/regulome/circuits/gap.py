@@ -262,12 +262,15 @@ def correlation_signs(profile: pd.DataFrame, cutoff: float = 0.1) -> np.ndarray:
     return np.where(np.abs(r) > cutoff, np.sign(r), 0).astype(int)
 
 
-def known_links(source: str) -> dict[tuple[str, str], int]:
-    """Links to score against: the truth of the synthetic system (all 24, absent ones as 0), else the literature's."""
+def known_links(source: str) -> tuple[dict[tuple[str, str], int], str]:
+    """Links to score against and where they are from.
+
+    The synthetic system has all 24 (absent ones as 0); any other profile is scored against the literature.
+    """
     if source != "synthetic":
-        return KNOWN_LINKS
+        return KNOWN_LINKS, KNOWN_SOURCE
     frame = pd.read_csv(paths.mini_data() / "gap_genes" / "links.csv")
-    return {(row.regulator, row.target): int(row.sign) for row in frame.itertuples()}
+    return {(row.regulator, row.target): int(row.sign) for row in frame.itertuples()}, "truth of the synthetic system"
 
 
 def mutant_summary(wild_type: np.ndarray, mutant: np.ndarray) -> dict[str, np.ndarray]:
@@ -297,13 +300,6 @@ PUBLISHED_MUTANT = {
 }
 
 
-def published(profile_source: str, value: float, **more) -> dict:
-    """Arguments of a row ours versus published: value and ``more`` for the profile of the paper, else why not."""
-    if profile_source == PAPER_PROFILE:
-        return {"published": value, **more}
-    return {"note": "not the profile of the paper"}
-
-
 def published_agreement(signs: np.ndarray) -> tuple[int, int]:
     """How many of the links on which the published networks agree have the same majority sign here, and of how many."""
     majority = pd.DataFrame(majority_signs(signs), index=REGULATORS, columns=GENES)
@@ -324,3 +320,40 @@ def time_course(network: CircuitNetwork, task: Task, steps: int, steps_per_class
     """(R, P, K, 4) levels at every class, running ``steps`` Euler steps from the first class (beyond the training)."""
     inputs = np.repeat(task.input_values[:, :1], steps, axis=1)
     return simulate(network, inputs, task.dt)[:, :, steps_per_class - 1 :: steps_per_class].numpy()
+
+
+def forecast_errors(course: np.ndarray, levels: np.ndarray, trained_classes: int) -> dict[str, np.ndarray]:
+    """Mean squared errors over time classes, and of two forecasts that need no model.
+
+    Parameters
+    ----------
+    course
+        (R, P, K - 1, 4) model at classes 2 to K.
+    levels
+        (P, K, 4) measured classes.
+    trained_classes
+        Number of classes that the training saw; the later ones are held out.
+
+    Returns
+    -------
+    dict
+        "trained" and "held out" (R,); "persistence" (the last class seen stays) and "linear" (the last change seen goes
+        on, not below zero), numbers.
+    """
+    squared = (course - levels[None, :, 1:]) ** 2
+    last, change = levels[:, trained_classes - 1], levels[:, trained_classes - 1] - levels[:, trained_classes - 2]
+    future = levels[:, trained_classes:]
+    ahead = np.arange(1, future.shape[1] + 1)[None, :, None]
+    linear = np.clip(last[:, None] + ahead * change[:, None], 0, None)
+    return {
+        "trained": squared[:, :, : trained_classes - 1].mean((1, 2, 3)),
+        "held out": squared[:, :, trained_classes - 1 :].mean((1, 2, 3)),
+        "persistence": ((future - last[:, None]) ** 2).mean(),
+        "linear": ((future - linear) ** 2).mean(),
+    }
+
+
+def mutant_table(network: CircuitNetwork, x: np.ndarray) -> pd.DataFrame:
+    """Mean level of each gene along the axis in every genotype of `MUTANTS`, median over runs."""
+    rows = {name: np.median(pattern(network, x, genotype).mean(1), axis=0) for name, genotype in MUTANTS.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(GENES)).rename_axis("genotype").reset_index()

@@ -137,23 +137,7 @@ def _backward(w1, w2, w3, links, inputs, dt, sizes, x, h1, h2, f, slope, d1, db1
                     gate(e2, c * wide + j * LANES, h2, first + c * row + j * LANES)
             _layer_gradient(e2, 0, wide, h1, first, row, d2, hidden * second, db2, second, ones, cases, hidden, hidden)
             e1[:] = 0
-            matmul(
-                e1,
-                0,
-                wide,
-                LANES,
-                e2,
-                0,
-                wide,
-                LANES,
-                w2,
-                hidden * second,
-                LANES,
-                wide,
-                cases,
-                hidden,
-                hidden,
-            )
+            matmul(e1, 0, wide, LANES, e2, 0, wide, LANES, w2, hidden * second, LANES, wide, cases, hidden, hidden)
             for c in range(cases):
                 for j in range(hidden):
                     gate(e1, c * wide + j * LANES, h1, first + c * row + j * LANES)
@@ -223,15 +207,7 @@ class Block:
         scale = self.flat.dtype.type(1 / weights.sum() if self.root_mean else 1)
         links, inputs = self.links.reshape(-1), inputs.reshape(-1)
         activity = tuple(a.reshape(-1) for a in (self.x, self.h1, self.h2, self.f))
-        _forward(
-            *(w[name] for name in LAYERS),
-            links,
-            inputs,
-            noise.reshape(-1),
-            self.constants,
-            self.sizes,
-            *activity,
-        )
+        _forward(*(w[name] for name in LAYERS), links, inputs, noise.reshape(-1), self.constants, self.sizes, *activity)
         losses = _loss(self.x, targets, weights, self.stationary, scale, self.slope)
         self.gradient[:] = 0
         _backward(

@@ -62,13 +62,7 @@ def rate_sections(sections: np.ndarray, regulators, genes, replicate: int = 0) -
             ax.plot(x, sections[replicate, i, :, j], color=colour, lw=1.4, label=regulator)
             rows += [
                 pd.DataFrame(
-                    {
-                        "replicate": r,
-                        "target": gene,
-                        "regulator": regulator,
-                        "level": x,
-                        "f": sections[r, i, :, j],
-                    }
+                    {"replicate": r, "target": gene, "regulator": regulator, "level": x, "f": sections[r, i, :, j]}
                 )
                 for r in range(len(sections))
             ]
@@ -102,10 +96,7 @@ def knockouts(
         ax.plot(time, np.median(wild_type[:, -1], 0), color="black", label="wild type")
         ax.plot(time, np.median(curves[:, -1], 0), color=PALETTE["vermillion"], lw=1.4, label="mutant")
         ax.set(
-            title=f"without {name}",
-            xlabel="time (lifetimes)",
-            ylim=(0, 1),
-            ylabel="output g1" if letter == "b" else "",
+            title=f"without {name}", xlabel="time (lifetimes)", ylim=(0, 1), ylabel="output g1" if letter == "b" else ""
         )
         panel_letter(ax, letter)
         low, middle, high = np.quantile(curves[:, -1], [0.05, 0.5, 0.95], axis=0)
@@ -124,23 +115,12 @@ def sparsening_scores(scores: pd.DataFrame, published: pd.DataFrame) -> tuple[Fi
     rng = np.random.default_rng(0)  # horizontal scatter of the points only
     for ax, sequence, letter in zip(axes[0], sequences, "ab", strict=False):
         ours, theirs = (table[table["sequence"] == sequence] for table in (scores, published))
-        for name, colour, shift in (
-            ("sensitivity", PALETTE["blue"], -0.12),
-            ("error", PALETTE["vermillion"], 0.12),
-        ):
+        for name, colour, shift in (("sensitivity", PALETTE["blue"], -0.12), ("error", PALETTE["vermillion"], 0.12)):
             x = ours["links"] + shift + rng.uniform(-0.07, 0.07, len(ours))
             ax.plot(x, ours[name], "o", color=colour, ms=1.8, alpha=0.35, mew=0)
             middle = ours.groupby("links")[name].median()
             ax.plot(middle.index + shift, middle, "_", color=colour, ms=9, mew=1.8, label=f"{name}, median")
-            ax.plot(
-                theirs["links"],
-                theirs[name],
-                "x--",
-                color=colour,
-                lw=0.6,
-                ms=3.5,
-                label=f"{name}, published run",
-            )
+            ax.plot(theirs["links"], theirs[name], "x--", color=colour, lw=0.6, ms=3.5, label=f"{name}, published run")
         ax.set(title=sequence, xlabel="number of links", ylabel="output units" if letter == "a" else "")
         ax.invert_xaxis()
         panel_letter(ax, letter)

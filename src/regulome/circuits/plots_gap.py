@@ -111,10 +111,7 @@ def mutant_patterns(
     """
     fig, axes = plt.subplots(1, 2, figsize=(DOUBLE, 2.2), sharey=True)
     x, rows = profile["x"], []
-    for ax, letter, name, patterns in (
-        (axes[0], "a", "wild type", wild_type),
-        (axes[1], "b", "Kr mutant", mutant),
-    ):
+    for ax, letter, name, patterns in ((axes[0], "a", "wild type", wild_type), (axes[1], "b", "Kr mutant", mutant)):
         low, middle, high = np.quantile(patterns, [0.05, 0.5, 0.95], axis=0)
         for j, gene in enumerate(GENES):
             if gene == "Kr" and name == "Kr mutant":

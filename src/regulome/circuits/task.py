@@ -183,10 +183,7 @@ def _check_values(task: Task, where: str) -> None:
         raise UserError(f"{where}: loss is '{task.loss}', expected one of {', '.join(LOSSES)}")
     random = [case.index for case in task.random_cases]
     fixed = [i for i in range(len(task.case_names)) if i not in random]
-    for label, values, names in (
-        ("input", task.input_values, task.inputs),
-        ("target", task.targets, task.genes),
-    ):
+    for label, values, names in (("input", task.input_values, task.inputs), ("target", task.targets, task.genes)):
         # NaN in a target means "not compared"; an infinite level never means anything
         bad = np.isinf(values[fixed]) if label == "target" else ~np.isfinite(values[fixed])
         if bad.any():
@@ -216,20 +213,7 @@ def link_table(links: Sequence[str], regulators: Sequence[str], genes: Sequence[
     return table
 
 
-_FIELDS = (
-    "name",
-    "genes",
-    "inputs",
-    "steps",
-    "dt",
-    "initial",
-    "draw",
-    "cases",
-    "table",
-    "each",
-    "forbid",
-    "loss",
-)
+_FIELDS = ("name", "genes", "inputs", "steps", "dt", "initial", "draw", "cases", "table", "each", "forbid", "loss")
 _CASE_FIELDS = ("inputs", "targets", "stationary", "at")
 
 
@@ -363,6 +347,8 @@ def _named_cases(content: dict, where: str):
     if not isinstance(cases, dict) or not cases:
         raise UserError(f"{where}: cases: found {cases!r}, expected at least one named case (or a table)")
     for name, case in cases.items():
+        if not isinstance(name, str):  # YAML reads on, off, yes and no as booleans
+            raise UserError(f"{where}: cases: found the name {name!r}, expected text; put it in quotes")
         if not isinstance(case, dict):
             raise UserError(f"{where}: cases: {name}: found {case!r}, expected a mapping")
         _known(case, _CASE_FIELDS, f"{where}: cases: {name}")

@@ -11,13 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regulome.circuits.network import (
-    CircuitNetwork,
-    new_network,
-    replicate_generators,
-    same_for_all_targets,
-    simulate,
-)
+from regulome.circuits.network import CircuitNetwork, new_network, replicate_generators, same_for_all_targets, simulate
 from regulome.circuits.optimisers import OPTIMISERS
 from regulome.circuits.task import Task
 from regulome.errors import UserError, closest
@@ -63,11 +57,7 @@ class TrainingSettings:
     backend: str = "auto"
 
     def __post_init__(self):
-        for name, known in (
-            ("optimiser", OPTIMISERS),
-            ("backend", BACKENDS),
-            ("architecture", ("shared", "private")),
-        ):
+        for name, known in (("optimiser", OPTIMISERS), ("backend", BACKENDS), ("architecture", ("shared", "private"))):
             value = getattr(self, name)
             if value not in known:
                 raise UserError(
