@@ -58,9 +58,7 @@ def test_all_ways_to_import_are_seen(package, text):
 
 
 def test_modules_that_are_not_imported_do_not_count(package):
-    assert (
-        found(package, "import os, numpy\nimport regulome_other\ntext = 'import regulome.chain'\n") == set()
-    )
+    assert found(package, "import os, numpy\nimport regulome_other\ntext = 'import regulome.chain'\n") == set()
     assert found(package, "from regulome import alone\n") == {"__init__.py", "alone.py"}
 
 
@@ -89,9 +87,7 @@ def test_the_closure_covers_what_python_loads_from_the_real_package():
     for module in ("regulome.report", "regulome.figures", "regulome.notebook"):
         code = f"import sys, {module}\nfor name, loaded in sys.modules.items():\n"
         code += "    if name.split('.')[0] == 'regulome': print(loaded.__file__)"
-        loaded = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.split()
+        loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
         script = paths.root() / "src" / f"{module.replace('.', '/')}.py"
         closure = {str(path) for path in dependencies.closure(script)} | {str(script)}
         assert set(loaded) <= closure
@@ -100,8 +96,7 @@ def test_the_closure_covers_what_python_loads_from_the_real_package():
 def test_inputs_are_notebook_parameters_modules_lock_and_named_files(package):
     package(
         "Snakefile",
-        'STEPS = {\n    "90_example": {"reads": ["data/mini/x.csv"], "after": ["91_next"]},\n'
-        '    "91_next": {},\n}\n',
+        'STEPS = {\n    "90_example": {"reads": ["data/mini/x.csv"], "after": ["91_next"]},\n    "91_next": {},\n}\n',
     )
     package(
         "notebooks/90_example.py",

@@ -14,7 +14,7 @@ RUFF = str(Path(sys.executable).parent / "ruff")
     "command",
     [
         [RUFF, "check", "--quiet", "--output-format=concise", "."],
-        [RUFF, "format", "--quiet", "--diff", "."],
+        [RUFF, "format", "--check", "."],
         ["bash", "-n", "run_all.sh"],
         ["bash", "-n", ".ci/run"],
     ],

@@ -91,10 +91,7 @@ def test_an_integer_becomes_a_float_where_a_float_is_expected(example):
 def test_an_unknown_key_is_named_with_the_closest_one(example):
     example(replicate=3)
     text = message(parameters.values, SLUG, "mini")
-    assert (
-        text
-        == "params/mini/90_example.yaml, line 8: unknown parameter 'replicate' (did you mean 'replicates'?)"
-    )
+    assert text == "params/mini/90_example.yaml, line 8: unknown parameter 'replicate' (did you mean 'replicates'?)"
 
 
 @pytest.mark.parametrize(
@@ -169,10 +166,7 @@ def test_defaults_equal_the_mini_file(example):
     parameters.check_defaults(SLUG)
     example(replicates=9)
     text = message(parameters.check_defaults, SLUG)
-    assert (
-        "params/mini/90_example.yaml, line 2: 'replicates': found 9, expected the notebook's default 8"
-        in text
-    )
+    assert "params/mini/90_example.yaml, line 2: 'replicates': found 9, expected the notebook's default 8" in text
 
 
 @pytest.mark.parametrize("profile", ["mini", "paper"])
@@ -187,9 +181,7 @@ def test_values_of_the_command_line_are_yaml_and_text_stays_text(example):
     assert given == {"rate": 0.01, "layers": [1, 2], "limit": None, "profile": "no"}
     assert "expected name=value" in message(parameters.from_command_line, SLUG, ["rate"])
     assert "is not YAML" in message(parameters.from_command_line, SLUG, ["layers=[1"])
-    assert "90_example, given value: unknown parameter 'x'" in message(
-        parameters.values, SLUG, "mini", {"x": 1}
-    )
+    assert "90_example, given value: unknown parameter 'x'" in message(parameters.values, SLUG, "mini", {"x": 1})
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,10 @@ def run(
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Replace one parameter.")
     ] = None,
 ) -> None:
-    """Run one notebook; figures go to figures/PROFILE/SLUG, the executed notebook to build/PROFILE."""
+    """Run one notebook; figures go to figures/PROFILE/SLUG, the executed notebook to build/PROFILE.
+
+    With -p the result is a trial: the next run of the pipeline replaces it.
+    """
     from regulome import notebook, parameters, steps
 
     steps.step(slug, profile)
