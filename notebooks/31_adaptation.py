@@ -25,6 +25,7 @@
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)
 seed: int = 2021  # of weights, random cases and noise (>= 0)
 threads: int = 1  # CPU threads (>= 1)
+device: str = "auto"  # where to train (one of: auto, cpu, cuda)
 replicates: int = 16  # independent trainings of each network (>= 2)
 hidden: int = 16  # units in each of the two hidden layers (>= 1)
 updates: int = 2001  # parameter updates of Figs 1 and 2c (>= 1)
@@ -75,7 +76,7 @@ pd.Series({"regulators": task.regulators, "genes": task.genes, "steps": task.ste
 # as one batch. The loss is the root of the summed squared errors, plus the drift of every gene at rest.
 
 # %%
-trained = train(task, TrainingSettings("shared", steps=updates, **settings), replicates, seed)
+trained = train(task, TrainingSettings("shared", steps=updates, **settings), replicates, seed, device=device)
 caption = f"Training loss of {replicates} replicates; the random third stimulus makes single values jump."
 out.save(*plots.loss_curves(trained.loss), "training_loss", section="Training", caption=caption)
 
@@ -145,9 +146,10 @@ out.save(*plots.knockouts(curves, mutants, links), "fig1d_knockouts", section="L
 
 # %%
 short, long = TrainingSettings(steps=updates, **settings), TrainingSettings(steps=updates_without_link, **settings)
+banned = task.forbid("I -> g2")
 sequences = {
-    "all links allowed": sparsen(task, short, test, replicates, seed),
-    "without I -> g2": sparsen(task.forbid("I -> g2"), long, test, replicates, seed, protect_inputs=True),
+    "all links allowed": sparsen(task, short, test, replicates, seed, device=device),
+    "without I -> g2": sparsen(banned, long, test, replicates, seed, protect_inputs=True, device=device),
 }
 scores = pd.concat([adaptation.score_levels(levels, name, cutoff) for name, levels in sequences.items()])
 

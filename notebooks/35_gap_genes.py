@@ -26,6 +26,7 @@
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)
 seed: int = 2021  # of weights and noise (>= 0)
 threads: int = 1  # CPU threads (>= 1)
+device: str = "auto"  # where to train and cluster (one of: auto, cpu, cuda)
 profile_source: str = "synthetic"  # "synthetic", "flyex_gap_nc14_t7", or a CSV with columns x, hb, Kr, kni, gt
 series_source: str = "synthetic"  # "synthetic", "flyex_gap_time_series", or a CSV with x, time, hb, Kr, kni, gt
 data_mirror: str = ""  # folder that stands in for downloads; empty: REGULOME_MIRROR, else download
@@ -89,7 +90,7 @@ measured.describe().loc[["count", "min", "max"]]
 
 # %%
 task = gap.gap_task(measured)
-network = train(task, settings, replicates, seed).network
+network = train(task, settings, replicates, seed, device=device).network
 
 # %% [markdown]
 # Two baselines tell what the error of a fit is worth: the mean level of each gene everywhere, and a network in which
@@ -98,7 +99,7 @@ network = train(task, settings, replicates, seed).network
 # %%
 inputs_only = np.zeros(task.links.shape, dtype=bool)
 inputs_only[: len(gap.INPUTS)] = True
-unregulated = train(task, settings, replicates, seed, links=inputs_only).network
+unregulated = train(task, settings, replicates, seed, links=inputs_only, device=device).network
 
 # %% [markdown]
 # ## Convergence
@@ -197,7 +198,7 @@ genotypes
 
 # %%
 runs = pd.DataFrame(values.reshape(replicates, -1), columns=link_names(gap.REGULATORS, gap.GENES))
-families = singlecell.families(runs, seed=seed)
+families = singlecell.families(runs, seed=seed, device=device)
 families.obs["kept"] = kept
 caption = "Runs in the plane of the first two principal components of their link values; crosses: rejected runs."
 out.save(*plots.solution_families(families), "solution_families", section="Families of solutions", caption=caption)
@@ -217,7 +218,8 @@ seen = levels.shape[1] - held_out_classes
 series_task = gap.time_series_task(series, steps_per_class, classes=seen)
 
 # %%
-series_network = train(series_task, replace(settings, steps=series_updates), series_replicates, seed).network
+series_settings = replace(settings, steps=series_updates)
+series_network = train(series_task, series_settings, series_replicates, seed, device=device).network
 course = gap.time_course(series_network, series_task, (levels.shape[1] - 1) * steps_per_class, steps_per_class)
 fig, table = plots.time_courses(positions, levels[:, 1:], course, seen - 1)
 caption = "Profiles over time: measured (points), and started from the first class (lines; 5 to 95 % of runs shaded)."

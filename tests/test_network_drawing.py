@@ -298,10 +298,7 @@ def test_names_fit_into_their_nodes_whatever_the_size_of_the_axes(size, name):
 
 def test_the_legend_explains_both_heads():
     drawing = Drawing(links_of("a -> b;b -| a"), legend=True)
-    assert [text.get_text() for text in drawing.ax.get_legend().get_texts()] == [
-        "→ activation",
-        "⊣ inhibition",
-    ]
+    assert [text.get_text() for text in drawing.ax.get_legend().get_texts()] == ["→ activation", "⊣ inhibition"]
 
 
 def test_a_graph_and_its_table_give_the_same_drawing():

@@ -59,9 +59,7 @@ def tree(tmp_path, monkeypatch):
     monkeypatch.setenv("REGULOME_ROOT", str(tmp_path))
     (tmp_path / "notebooks").mkdir()
     for slug, title in (("31_adaptation", "Adaptation"), ("35_gap_genes", "Gap <genes>")):
-        (tmp_path / "notebooks" / f"{slug}.py").write_text(
-            f"# %% [markdown]\n# # {title}\n", encoding="utf-8"
-        )
+        (tmp_path / "notebooks" / f"{slug}.py").write_text(f"# %% [markdown]\n# # {title}\n", encoding="utf-8")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "registry.yaml").write_text(REGISTRY, encoding="utf-8")
     write_step(tmp_path, "mini", "31_adaptation", "Adaptation & <sensitivity>")
@@ -84,9 +82,9 @@ def write_step(root, profile, slug, title, rows=ROWS):
     for ending in ("png", "pdf"):
         (folder / f"fig1b_pulses.{ending}").write_bytes(drawing(ending))
     pd.DataFrame({"t": [0, 1], "g1": [1.0, 0.0]}).to_csv(folder / "fig1b_pulses.csv", index=False)
-    pd.DataFrame(
-        {"links": range(60), "error": [1 / 3 + i for i in range(60)], "name": ["<i>a</i> | b"] * 60}
-    ).to_csv(folder / "table_sparsening.csv", index=False)
+    pd.DataFrame({"links": range(60), "error": [1 / 3 + i for i in range(60)], "name": ["<i>a</i> | b"] * 60}).to_csv(
+        folder / "table_sparsening.csv", index=False
+    )
     with (folder / "results.csv").open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows([COLUMNS, *rows])
     figure_entry = {
@@ -185,9 +183,7 @@ def test_every_link_and_image_of_every_page_exists(tree):
                 target = (file.parent / unquote(address.path)).resolve() if address.path else file
                 assert target.is_file(), attributes[name]
                 if address.fragment:
-                    assert {address.fragment, unquote(address.fragment)} & set(pages[target].ids), attributes[
-                        name
-                    ]
+                    assert {address.fragment, unquote(address.fragment)} & set(pages[target].ids), attributes[name]
                 checked += 1
     assert checked > 30
 
@@ -304,11 +300,7 @@ def test_two_builds_give_the_same_bytes(tree):
     def files():
         report.build("paper")
         report.build("mini")
-        everything = [
-            *(tree / "report").rglob("*"),
-            tree / "RESULTS.md",
-            tree / "build" / "mini" / "RESULTS.md",
-        ]
+        everything = [*(tree / "report").rglob("*"), tree / "RESULTS.md", tree / "build" / "mini" / "RESULTS.md"]
         return {file: file.read_bytes() for file in everything if file.is_file()}
 
     first = files()

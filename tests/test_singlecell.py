@@ -22,7 +22,7 @@ def clouds(sizes, seed=0, columns=24, apart=4.0):
 
 def gpu_works() -> bool:
     try:
-        backend("gpu")
+        backend("cuda")
     except UserError:
         return False
     return True
@@ -131,8 +131,10 @@ def test_the_cpu_is_scanpy():
 
 
 def test_an_unknown_device_is_refused():
-    with pytest.raises(UserError, match=r"device is 'gpus'; expected one of auto, cpu, gpu \(did you mean 'gpu'\?\)"):
-        backend("gpus")
+    with pytest.raises(
+        UserError, match=r"device is 'cudas'; expected one of auto, cpu, cuda \(did you mean 'cuda'\?\)"
+    ):
+        backend("cudas")
 
 
 @needs_no_gpu
@@ -143,7 +145,7 @@ def test_auto_falls_back_to_scanpy_and_says_so_in_its_name():
 @needs_no_gpu
 def test_asking_for_a_gpu_without_one_says_how_to_get_it():
     with pytest.raises(UserError, match=r"rapids.singlecell cannot be used here .*environment-gpu\.yml"):
-        families(clouds((8,))[0], device="gpu")
+        families(clouds((8,))[0], device="cuda")
 
 
 @needs_no_gpu
@@ -154,13 +156,13 @@ def test_an_installed_package_that_fails_on_import_counts_as_absent(tmp_path, mo
     monkeypatch.delitem(sys.modules, "rapids_singlecell", raising=False)
     assert backend("auto").name == "scanpy"
     with pytest.raises(UserError, match=failure.split("'")[1]):
-        backend("gpu")
+        backend("cuda")
 
 
 @pytest.mark.skipif(not gpu_works(), reason="no GPU")
 def test_the_gpu_finds_the_same_families():
     table, truth = clouds((30, 20, 10))
-    found = families(table, device="gpu")
+    found = families(table, device="cuda")
     assert found.uns["families"]["backend"] == "rapids-singlecell"
     assert adjusted_rand_score(truth, found.obs["family"]) == 1
     cpu = families(table, device="cpu")

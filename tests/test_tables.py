@@ -105,16 +105,8 @@ def test_a_missing_column_names_the_closest_one(tmp_path):
         (b"a,b\n1,2\n", {"n_columns": 3}, "the header has 2 columns; expected 3"),
         (b"1,2\n3,4\n", {"header": False, "n_columns": 5}, "row 1: found 2 fields; expected 5"),
         (b"1,2\n3,4\n", {"header": False, "columns": ["hb"]}, "row 1: found 2 fields; expected 1"),
-        (
-            b"1,2\n3,-4\n",
-            {"header": False, "low": 0},
-            "row 2, column 2: found -4; expected a number of at least 0",
-        ),
-        (
-            b"a\n0.5\n2\n",
-            {"low": 0, "high": 1},
-            "row 3, column 'a': found 2; expected a number between 0 and 1",
-        ),
+        (b"1,2\n3,-4\n", {"header": False, "low": 0}, "row 2, column 2: found -4; expected a number of at least 0"),
+        (b"a\n0.5\n2\n", {"low": 0, "high": 1}, "row 3, column 'a': found 2; expected a number between 0 and 1"),
         (b"a,g\n1, \n", {"text": ["g"]}, "row 2, column 'g': the cell is empty"),
     ],
 )

@@ -18,7 +18,7 @@ from regulome.errors import UserError, closest
 if TYPE_CHECKING:
     from anndata import AnnData
 
-DEVICES = ("auto", "cpu", "gpu")
+DEVICES = ("auto", "cpu", "cuda")
 MAX_COMPONENTS = 50  # scanpy's default number of principal components
 
 
@@ -70,13 +70,13 @@ def backend(device: str = "auto") -> Backend:
     Parameters
     ----------
     device
-        "cpu": scanpy. "gpu": rapids-singlecell. "auto": rapids-singlecell where it works, else scanpy; which of
+        "cpu": scanpy. "cuda": rapids-singlecell. "auto": rapids-singlecell where it works, else scanpy; which of
         the two it was is ``Backend.name``.
 
     Raises
     ------
     UserError
-        If the device is unknown, or "gpu" is asked for and rapids-singlecell cannot be used.
+        If the device is unknown, or "cuda" is asked for and rapids-singlecell cannot be used.
     """
     if device not in DEVICES:
         raise UserError(f"device is '{device}'; expected one of {', '.join(DEVICES)}{closest(device, DEVICES)}")
@@ -84,7 +84,7 @@ def backend(device: str = "auto") -> Backend:
         try:
             return _rapids()
         except Exception as error:  # without CUDA the import raises whatever the CUDA libraries raise
-            if device == "gpu":
+            if device == "cuda":
                 raise UserError(
                     f"device is 'gpu', but rapids-singlecell cannot be used here ({type(error).__name__}: {error}); "
                     "expected an NVIDIA GPU and the packages of environment-gpu.yml "

@@ -82,19 +82,21 @@ def test_synthetic_profile_is_the_file():
 
 def test_a_users_profile_may_have_its_columns_in_any_order_and_more_of_them(tmp_path):
     path = tmp_path / "mine.csv"
-    path.write_text("cad,gt,x,Kr,hb,kni\n9,4,0.1,2,1,3\n9,8,0.2,6,5,7\n")
+    path.write_text("cad,gt,x,Kr,hb,kni\n9,0.4,0.1,0.2,0.1,0.3\n9,0.8,0.2,0.6,0.5,0.7\n")
     profile = read_profile(str(path))
     assert list(profile.columns) == ["x", *GENES]
-    np.testing.assert_array_equal(profile, [[0.1, 1, 2, 3, 4], [0.2, 5, 6, 7, 8]])
+    np.testing.assert_array_equal(profile, [[0.1, 0.1, 0.2, 0.3, 0.4], [0.2, 0.5, 0.6, 0.7, 0.8]])
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("x,hb,Kr,kni,gt\n0.1,1,2,3,4\n0.2,1,oops,3,4\n", "row 3, column 'Kr': found 'oops'"),
-        ("x,hb,Kr,kni,gt\n0.1,1,2,nan,4\n", "row 2, column 'kni': found 'nan'"),
-        ("x,hb,Kr,kni,gt\n0.1,1,2,3,4\n0.2,1,2\n", "row 3: corrupted CSV, found 3 fields; expected 5"),
+        ("x,hb,Kr,kni,gt\n0.1,0.1,0.2,0.3,0.4\n0.2,1,oops,0,0\n", "row 3, column 'Kr': found 'oops'"),
+        ("x,hb,Kr,kni,gt\n0.1,0.1,0.2,nan,0.4\n", "row 2, column 'kni': found 'nan'"),
+        ("x,hb,Kr,kni,gt\n0.1,0.1,0.2,0.3,0.4\n0.2,1,2\n", "row 3: corrupted CSV, found 3 fields; expected 5"),
         ("x,hb,kr,kni,gt\n0.1,1,2,3,4\n", "row 1: missing column 'Kr' (did you mean 'kr'?)"),
+        ("x,hb,Kr,kni,gt\n35,0.1,0.2,0.3,0.4\n", "row 2, column 'x': found 35; expected a number between 0 and 1"),
+        ("x,hb,Kr,kni,gt\n0.1,0.1,0.2,200,0.4\n", "row 2, column 'kni': found 200"),
         ("", "the file is empty"),
     ],
 )

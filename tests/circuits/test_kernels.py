@@ -44,9 +44,7 @@ def test_gradients_equal_autograd_in_float64(task, architecture, loss):
     compared = np.ascontiguousarray(~np.isnan(targets[0]).transpose(1, 0, 2)).astype(float)
     ours = block.loss_and_gradient(innermost[0], innermost[1], compared, innermost[2])
     np.testing.assert_allclose(ours, losses, rtol=1e-10)
-    for name, expected in zip(
-        [*block.layer_gradients, "start"], gradients, strict=True
-    ):
+    for name, expected in zip([*block.layer_gradients, "start"], gradients, strict=True):
         got = block.start_gradient if name == "start" else block.layer_gradients[name]
         np.testing.assert_allclose(np.moveaxis(got, -1, 0), expected.numpy(), rtol=1e-8, atol=1e-12, err_msg=name)
 

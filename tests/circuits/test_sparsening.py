@@ -125,3 +125,14 @@ def test_a_sequence_is_reproducible(adaptation_task, readout, levels):
 def test_a_task_mask_of_wrong_shape_never_gets_this_far(adaptation_task):
     with pytest.raises(UserError, match="links mask has shape"):
         adaptation_task.with_links(np.ones((2, 3), bool))
+
+
+@pytest.mark.parametrize("down_to", [0, 1, 7])
+def test_a_sequence_that_cannot_be_run_is_refused_before_any_training(adaptation_task, readout, down_to):
+    seen = []
+    with pytest.raises(ValueError, match=f"down_to is {down_to}"):
+        sparsen(
+            adaptation_task, SETTINGS, readout, 2, seed=1, down_to=down_to, protect_inputs=True,
+            progress=lambda *numbers: seen.append(numbers),
+        )  # fmt: skip
+    assert not seen

@@ -381,10 +381,10 @@ def test_a_random_target_without_a_value_at_the_end_of_its_range_is_trained_alik
         ({"hidden": 0}, "training: hidden is 0, expected at least 1"),
         ({"steps": 0}, "training: steps is 0, expected at least 1"),
         ({"check_every": 0}, "training: check_every is 0, expected at least 1"),
-        ({"rate": 0.0}, "rate and weight_sd must be positive"),
-        ({"rate": float("nan")}, "rate and weight_sd must be positive"),
-        ({"weight_sd": -0.1}, "rate and weight_sd must be positive"),
-        ({"noise": -0.1}, "noise not negative"),
+        ({"rate": 0.0}, r"(rate|weight_sd) is .*, expected a positive number"),
+        ({"rate": float("nan")}, r"(rate|weight_sd) is .*, expected a positive number"),
+        ({"weight_sd": -0.1}, r"(rate|weight_sd) is .*, expected a positive number"),
+        ({"noise": -0.1}, "noise is .*, expected a number that is not negative"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, expected):
@@ -396,3 +396,25 @@ def test_default_settings_are_those_of_the_published_figures_2_to_4():
     s = TrainingSettings()
     assert (s.architecture, s.hidden, s.optimiser, s.rate, s.weight_sd) == ("private", 16, "rmsprop", 1e-3, 0.1)
     assert (s.steps, s.noise, s.stop_below) == (2001, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("rate", 0.0), ("rate", float("nan")), ("noise", -0.1), ("noise", float("nan"))]
+)
+def test_settings_refuse_numbers_that_are_none(field, value):
+    with pytest.raises(UserError, match=f"training: {field} is"):
+        TrainingSettings(**{field: value})
+
+
+@pytest.mark.parametrize("backend", ["torch", "compiled"])
+def test_progress_ends_at_the_total_even_if_all_replicates_stop_early(task, backend):
+    seen = []
+    settings = TrainingSettings(steps=200, stop_below=1e6, check_every=10, backend=backend)
+    result = train(task, settings, 2, seed=0, progress=lambda done, total: seen.append((done, total)))
+    assert result.updates.tolist() == [10, 10]
+    assert seen[-1] == (200, 200)
+
+
+def test_an_unknown_device_is_refused(task):
+    with pytest.raises(UserError, match="device is 'tpu'"):
+        train(task, TrainingSettings(steps=1), 1, seed=0, device="tpu")

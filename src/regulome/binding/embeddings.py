@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from regulome import devices
 from regulome.binding.fasta import read_fasta
 from regulome.errors import UserError, closest
 from regulome.tables import write_csv
@@ -78,10 +79,7 @@ def load_esm2(name_or_checkpoint: str | Path, device: str = "auto") -> ProteinMo
         Unknown name or device, no network, no such file, or a file that is not an ESM-2 checkpoint or holds
         anything but numbers and settings.
     """
-    if device not in ("auto", "cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise UserError(f"device is '{device}'; expected auto or cpu, or cuda where torch finds a GPU")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = devices.choose(device)
     name, path = _checkpoint(name_or_checkpoint)
     network = _network(path, _read_checkpoint(path))
     return ProteinModel(name, network.eval().requires_grad_(False).to(device))

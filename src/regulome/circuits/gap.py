@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from regulome import data, paths
+from regulome.circuits.morphogens import maternal_inputs
 from regulome.circuits.network import CircuitNetwork, simulate
 from regulome.circuits.task import Task
 from regulome.errors import UserError
@@ -51,15 +52,6 @@ PUBLISHED_VALUES = pd.DataFrame(
 )
 
 
-def maternal_inputs(x: np.ndarray, bcd: float = 1.0, tor: float = 1.0) -> np.ndarray:
-    """(P, 2) levels of Bicoid, exp(-x / 0.2), and Torso, exp(-x / 0.05) + exp(-(1 - x) / 0.05), at positions x.
-
-    Both are analytic in the paper; they do not come from FlyEx. ``bcd`` and ``tor`` scale them (dosage, mutants).
-    """
-    x = np.asarray(x, dtype=float)
-    return np.stack([bcd * np.exp(-x / 0.2), tor * (np.exp(-x / 0.05) + np.exp(-(1 - x) / 0.05))], axis=1)
-
-
 @dataclass(frozen=True)
 class Mutant:
     """A genotype: factor on the rate f of each gene, and dosage of the two maternal inputs."""
@@ -89,7 +81,8 @@ def read_profile(source: str, mirror: str = "") -> pd.DataFrame:
     ----------
     source
         "synthetic" (mini data, known truth), "flyex_gap_nc14_t7" (the frame the paper used), or the path of a CSV
-        with a header and these columns (others are ignored).
+        with a header and these columns (others are ignored). Positions are fractions of egg length, levels fractions of
+        the largest possible one: all lie in 0 to 1.
     mirror
         Folder that stands in for downloads (empty: REGULOME_MIRROR, else download).
     """
@@ -99,7 +92,7 @@ def read_profile(source: str, mirror: str = "") -> pd.DataFrame:
             raise UserError(f"{source}: found {len(frame)} rows, expected {len(POSITIONS)} positions")
         return pd.DataFrame({"x": POSITIONS, **frame[list(GENES)]})
     path = paths.mini_data() / "gap_genes" / "profile.csv" if source == "synthetic" else source
-    return read_table(path, columns=["x", *GENES])[["x", *GENES]]
+    return read_table(path, columns=["x", *GENES], low=0, high=1)
 
 
 def read_time_series(source: str, mirror: str = "") -> pd.DataFrame:

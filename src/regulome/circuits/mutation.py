@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regulome.circuits.morphogens import maternal_inputs
 from regulome.circuits.network import CircuitNetwork, simulate
 from regulome.errors import UserError, closest
 
@@ -79,8 +80,6 @@ def _sparse_oscillators() -> Protocol:
 
 
 def _gap_genes() -> Protocol:
-    from regulome.circuits.gap import maternal_inputs
-
     inputs = np.repeat(maternal_inputs(np.linspace(0, 1, 64))[:, None], 30, axis=1)
     return Protocol("trajectory", 0.0, 0.1, inputs, reduce="sum_final", cutoff=1.0)
 

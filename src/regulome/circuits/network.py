@@ -70,16 +70,11 @@ class CircuitNetwork:
         weights = {name: tensor.detach().clone() for name, tensor in self.weights.items()}
         return replace(self, weights=weights, start=self.start.detach().clone())
 
-    def to(self, dtype: torch.dtype) -> "CircuitNetwork":
-        """Return the network in another floating-point type."""
-        weights = {name: tensor.to(dtype) for name, tensor in self.weights.items()}
-        return replace(
-            self,
-            weights=weights,
-            start=self.start.to(dtype),
-            initial=self.initial.to(dtype),
-            links=self.links.to(dtype),
-        )
+    def to(self, target: torch.dtype | str) -> "CircuitNetwork":
+        """Return the network in another floating-point type or on another device."""
+        weights = {name: tensor.to(target) for name, tensor in self.weights.items()}
+        moved = {name: getattr(self, name).to(target) for name in ("start", "initial", "links")}
+        return replace(self, weights=weights, **moved)
 
     def initial_state(self, cases: int) -> Tensor:
         """(R, C, G) levels at time zero: fixed where given, else trained."""

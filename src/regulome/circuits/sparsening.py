@@ -63,6 +63,7 @@ def sparsen(
     seed: int,
     down_to: int = 1,
     protect_inputs: bool = False,
+    device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[SparseningLevel]:
     """Train, delete the link whose mutation changes its target least, train again from scratch, and so on.
@@ -76,6 +77,8 @@ def sparsen(
         Number of links at which to stop.
     protect_inputs
         Never delete a link that starts at an input.
+    device
+        Where to train, see `regulome.circuits.training.train`.
     progress
         Called with (levels done, levels in all).
 
@@ -83,16 +86,23 @@ def sparsen(
     -------
     list of SparseningLevel
         From all links of the task down to ``down_to`` links.
+
+    Raises
+    ------
+    ValueError
+        If ``down_to`` is larger than the number of links, or smaller than the number of protected ones.
     """
     n_inputs = len(task.inputs)
     links = np.repeat(task.links[None], replicates, axis=0)
     protected = np.zeros_like(links)
     protected[:, :n_inputs] = protect_inputs
+    if not int((task.links & protected[0]).sum()) <= down_to <= int(task.links.sum()) or down_to < 1:
+        raise ValueError(f"down_to is {down_to}, expected 1 to {task.links.sum()} links, protected ones included")
     levels: list[SparseningLevel] = []
     total = int(task.links.sum()) - down_to + 1
     for level in range(total):
         fresh = int(np.random.SeedSequence([seed, level]).generate_state(1)[0])
-        result = train(task, settings, replicates, fresh, links=links)
+        result = train(task, settings, replicates, fresh, links=links, device=device)
         values = link_values(result.network, test)
         last = level == total - 1
         effects = None if last else link_effects(result.network, test)

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regulome.circuits.gap import DT, GENES, INPUTS, POSITIONS, STEPS, maternal_inputs
+from regulome.circuits.gap import DT, GENES, INPUTS, POSITIONS, STEPS
+from regulome.circuits.morphogens import maternal_inputs
 
 SEED = 20210525
 NOISE = 0.01

@@ -5,12 +5,13 @@ each is its own square root, so that no replicate feels another. A replicate tha
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from regulome import devices
 from regulome.circuits.network import CircuitNetwork, new_network, replicate_generators, same_for_all_targets, simulate
 from regulome.circuits.optimisers import OPTIMISERS
 from regulome.circuits.task import Task
@@ -66,8 +67,11 @@ class TrainingSettings:
         for name, low in (("hidden", 1), ("steps", 1), ("check_every", 1)):
             if getattr(self, name) < low:
                 raise UserError(f"training: {name} is {getattr(self, name)}, expected at least {low}")
-        if not self.rate > 0 or self.noise < 0 or not self.weight_sd > 0:
-            raise UserError("training: rate and weight_sd must be positive, and noise not negative")
+        for name, positive in (("rate", True), ("weight_sd", True), ("noise", False)):
+            value = getattr(self, name)
+            if not (0 < value < np.inf or (value == 0 and not positive)):
+                expected = "a positive number" if positive else "a number that is not negative"
+                raise UserError(f"training: {name} is {value}, expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def train(
     seed: int,
     links: np.ndarray | None = None,
     first: int = 0,
-    device: str = "cpu",
+    device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> TrainingResult:
     """Train ``replicates`` networks for a task, all at once.
@@ -159,42 +163,42 @@ def train(
         replicates gives the same networks as the same rows of a larger block (to the rounding of batched products).
     links
         (R, N, G) or (N, G) booleans, links each replicate may use; default: ``task.links``.
+    device
+        "auto", "cpu" or "cuda"; the compiled trainer runs on the CPU only. The networks come back to the CPU.
     progress
         Called with (updates done, updates in all).
 
     Raises
     ------
     UserError
-        If the links have the wrong shape.
+        If the links have the wrong shape, or the device is not to be had.
     ValueError
         If a shared network is to be trained without a link that other targets of the same regulator keep.
     """
+    device = devices.choose(device)
     generators = replicate_generators(seed, replicates, first)
     network = new_network(task, settings.architecture, settings.hidden, generators, settings.weight_sd)
     if links is not None:
         network = _with_links(network, task, np.asarray(links))
     if settings.architecture == "shared" and not same_for_all_targets(network.links):
         raise ValueError("a shared network can lose a regulator only for all genes at once: use architecture 'private'")
-    if _use_compiled(settings, device):
+    if settings.backend == "compiled" or (settings.backend == "auto" and device == "cpu"):
         from regulome.circuits.kernels import train_compiled
 
-        return train_compiled(task, settings, network, generators, progress)
-    return _train_torch(task, settings, network, generators, device, progress)
-
-
-def _use_compiled(settings: TrainingSettings, device: str) -> bool:
-    return settings.backend == "compiled" or (settings.backend == "auto" and device == "cpu")
+        result = train_compiled(task, settings, network, generators, progress)
+    else:
+        result = _train_torch(task, settings, network, generators, device, progress)
+    if progress:
+        progress(settings.steps, settings.steps)  # all replicates may have stopped early
+    return result
 
 
 def _with_links(network: CircuitNetwork, task: Task, links: np.ndarray) -> CircuitNetwork:
-    from dataclasses import replace
-
     shape = tuple(network.links.shape)
     if links.shape not in (shape, shape[1:]) or links.dtype != bool:
         raise UserError(
-            f"task '{task.name}': links mask has shape {links.shape} and type {links.dtype}, expected booleans "
-            f"of shape "
-            f"{shape[1:]} (regulators, genes) or {shape}"
+            f"task '{task.name}': links mask has shape {links.shape} and type {links.dtype}, "
+            f"expected booleans of shape {shape[1:]} (regulators, genes) or {shape}"
         )
     return replace(network, links=torch.tensor(np.broadcast_to(links & task.links, shape).copy(), dtype=torch.float32))
 
@@ -204,7 +208,7 @@ def _train_torch(task, settings, network, generators, device, progress) -> Train
     active = np.arange(replicates)  # replicates still in the batch
     finished: dict[int, CircuitNetwork] = {}
     history = np.full((settings.steps, replicates), np.nan, dtype=np.float32)
-    network = _on_device(network, device)
+    network = network.to(device)
     optimiser = OPTIMISERS[settings.optimiser](settings.rate)
     stationary = torch.from_numpy(task.stationary).to(device)
     fixed = [torch.tensor(a, dtype=torch.float32, device=device) for a in task.realise()] if not task.draw else None
@@ -237,7 +241,7 @@ def _train_torch(task, settings, network, generators, device, progress) -> Train
     for position, replicate in enumerate(active):
         finished[int(replicate)] = network.detach().select([position])
     return TrainingResult(
-        network=_stack([_on_device(finished[r], "cpu") for r in range(replicates)]),
+        network=_stack([finished[r].to("cpu") for r in range(replicates)]),
         loss=history,
         updates=np.isfinite(history).sum(0),
     )
@@ -248,22 +252,7 @@ def _draw_cases(task: Task, generators, device: str) -> tuple[Tensor, Tensor]:
     return tuple(torch.tensor(a, dtype=torch.float32, device=device) for a in task.realise(draws))
 
 
-def _on_device(network: CircuitNetwork, device: str) -> CircuitNetwork:
-    from dataclasses import replace
-
-    weights = {name: tensor.to(device) for name, tensor in network.weights.items()}
-    return replace(
-        network,
-        weights=weights,
-        start=network.start.to(device),
-        initial=network.initial.to(device),
-        links=network.links.to(device),
-    )
-
-
 def _stack(parts: list[CircuitNetwork]) -> CircuitNetwork:
-    from dataclasses import replace
-
     weights = {name: torch.cat([part.weights[name] for part in parts]) for name in parts[0].weights}
     return replace(
         parts[0],
