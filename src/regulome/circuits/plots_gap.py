@@ -42,7 +42,7 @@ def pattern_overlay(profile: pd.DataFrame, patterns: np.ndarray, kept: np.ndarra
         ax.set(title=title, xlabel="position (fraction of egg length)", ylim=(0, 1.05))
         panel_letter(ax, letter)
     axes[0].set_ylabel("level (thick: data; thin: runs)")
-    axes[0].legend(loc="center left", ncols=1)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper")
     rows = [
         pd.DataFrame({"run": r, "kept": kept[r], "x": profile["x"], **dict(zip(GENES, patterns[r].T, strict=True))})
         for r in range(len(patterns))
@@ -81,21 +81,13 @@ def frequency_bars(frequencies: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
 
 
 def network_pair(majority: pd.DataFrame, known: dict, title: str) -> tuple[Figure, pd.DataFrame]:
-    """Fig. 5d: the majority network beside the one known; links between the genes, inputs in the left panel only."""
+    """Fig. 5d: the majority network beside the one known, all nodes in the same places."""
     fig, axes = plt.subplots(1, 2, figsize=(DOUBLE * 0.8, 2.9))
     draw_network(drawable(majority, labels=False), axes[0], POSITIONS, nodes=list(REGULATORS), inputs=list(INPUTS))
     axes[0].set_title("inferred: sign that most runs have")
     rows = [(r, g, sign) for (r, g), sign in known.items() if sign]
     table = pd.DataFrame(rows, columns=["regulator", "target", "sign"])
-    nodes = [n for n in REGULATORS if n in GENES or n in set(table["regulator"])]
-    draw_network(
-        table,
-        axes[1],
-        {n: POSITIONS[n] for n in nodes},
-        nodes=nodes,
-        inputs=[n for n in INPUTS if n in nodes],
-        legend=True,
-    )
+    draw_network(table, axes[1], POSITIONS, nodes=list(REGULATORS), inputs=list(INPUTS), legend=True)
     axes[1].set_title(title)
     for ax, letter in zip(axes, "ab", strict=True):
         panel_letter(ax, letter)
@@ -135,10 +127,9 @@ def mutant_patterns(
     if truth is not None:
         for gene in ("hb", "kni", "gt"):
             axes[1].plot(truth["x"], truth[gene], color=COLOURS[gene], lw=0.9, ls="--")
-        axes[1].plot([], [], color="grey", ls="--", label="truth")
-        axes[1].legend()
+        axes[0].plot([], [], color="grey", ls="--", label="truth")
     axes[0].set_ylabel("level")
-    axes[0].legend(loc="center left")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper")
     return fig, pd.concat(rows, ignore_index=True)
 
 
@@ -182,7 +173,7 @@ def time_courses(x: np.ndarray, measured: np.ndarray, fitted: np.ndarray, traine
                 )
             )
         ax.set_title(f"class T{k + 2}" + ("" if k < trained else ", held out"))
-    axes[0, 0].legend(fontsize=5)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper")
     fig.supxlabel("position (fraction of egg length)", fontsize=7)
     fig.supylabel("level", fontsize=7)
     return fig, pd.concat(rows, ignore_index=True)
