@@ -47,7 +47,7 @@ from regulome.circuits import results_adaptation as results
 from regulome.circuits.mutation import link_names, link_values, mutant_links, protocol
 from regulome.circuits.network import new_network, replicate_generators
 from regulome.circuits.sparsening import sparsen
-from regulome.circuits.task import read_task
+from regulome.circuits.task_file import read_task
 from regulome.circuits.topology import majority_table
 from regulome.circuits.training import TrainingSettings, train
 

@@ -53,7 +53,7 @@ import torch
 from IPython.display import display
 
 from regulome import figures, singlecell
-from regulome.circuits import gap, results_gap
+from regulome.circuits import gap, gap_network, results_gap
 from regulome.circuits import plots_gap as plots
 from regulome.circuits.mutation import link_names, link_values, protocol, signs
 from regulome.circuits.topology import majority_table
@@ -142,7 +142,7 @@ signed = signs(values, cutoff)
 caption = (
     f"Share of the {kept.sum()} kept runs in which each regulator activates, does not regulate or inhibits a gene."
 )
-fig, table = plots.frequency_bars(gap.link_frequencies(signed[kept]))
+fig, table = plots.frequency_bars(gap_network.link_frequencies(signed[kept]))
 out.save(fig, table, "fig5c_frequencies", section="Link frequencies", caption=caption)
 
 # %% [markdown]
@@ -152,14 +152,14 @@ out.save(fig, table, "fig5c_frequencies", section="Link frequencies", caption=ca
 # `mini` the links of the synthetic system.
 
 # %%
-known, origin = gap.known_links(profile_source)
+known, origin = gap_network.known_links(profile_source)
 majority = majority_table(values[kept], gap.REGULATORS, gap.GENES, cutoff)
 fig, table = plots.network_pair(majority, known, "known")
 caption = f"(a) Network inferred: sign that most kept runs have, width by median value. (b) Network known: {origin}."
 out.save(fig, table, "fig5d_network", section="Network", caption=caption)
 
 # %%
-agreement = gap.agreement(signed[kept], known)
+agreement = gap_network.agreement(signed[kept], known)
 caption = "Known links, the sign that most kept runs have, and the share of kept runs with the known sign."
 out.table(agreement, "table_agreement", section="Network", caption=caption)
 agreement
@@ -169,8 +169,8 @@ agreement
 # with three sides would be right in a third of the cases.
 
 # %%
-correlated = gap.agreement(gap.correlation_signs(measured)[None], known)
-rejected = gap.agreement(signed[~kept], known)["agrees"].mean() if (~kept).any() else np.nan
+correlated = gap_network.agreement(gap_network.correlation_signs(measured)[None], known)
+rejected = gap_network.agreement(signed[~kept], known)["agrees"].mean() if (~kept).any() else np.nan
 pd.Series(
     {"network": agreement["agrees"].mean(), "correlation": correlated["agrees"].mean(), "rejected runs": rejected}
 )

@@ -273,7 +273,7 @@ def test_a_faulty_registry_entry_is_named_by_file_entry_and_field(tmp_path, chec
     [
         ("a: {b: 1}\na: {b: 2}\n", "row 2: 'a' appears twice"),
         ("a:\n  file: x\n  file: y\n", "row 3: 'file' appears twice"),
-        ("a: [1, 2\nb: 3\n", "row 2: not valid YAML"),
+        ("a: [1, 2\nb: 3\n", "not valid YAML at line 2"),
         ("- a\n- b\n", "found list; expected one mapping per data file"),
         ("a: 3\n", "entry 'a': found int; expected the fields of a data file"),
         ("a b: {file: x}\n", "entry 'a b': the key must have letters, digits and underscores only"),
@@ -289,7 +289,7 @@ def test_a_broken_registry_is_named_by_file_and_row(tmp_path, text, message):
 
 
 def test_a_missing_registry_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"absent\.yaml: cannot read the data registry"):
+    with pytest.raises(UserError, match=r"absent\.yaml: cannot be read"):
         data.load_registry(tmp_path / "absent.yaml")
 
 

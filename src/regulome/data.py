@@ -13,10 +13,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import quote
 
-import yaml
-
 from regulome import paths
 from regulome.errors import UserError, closest
+from regulome.yaml_lines import read_yaml
 
 HOST = "https://raw.githubusercontent.com"
 TIMEOUT = 30  # seconds without an answer
@@ -52,21 +51,6 @@ class Entry:
         return self.url or f"{HOST}/{self.repository}/{self.commit}/{quote(self.path)}"
 
 
-class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML loader that refuses a repeated key, where YAML itself would silently keep the last one."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for name, _ in node.value:
-            if not isinstance(name, yaml.ScalarNode):
-                continue
-            if name.value in seen:
-                line = name.start_mark.line + 1
-                raise UserError(f"{self.name} row {line}: '{name.value}' appears twice; expected unique names")
-            seen.add(name.value)
-        return super().construct_mapping(node, deep)
-
-
 def load_registry(path: Path | None = None) -> dict[str, Entry]:
     """Read and check a registry (default: ``data/registry.yaml`` of the repository).
 
@@ -77,15 +61,7 @@ def load_registry(path: Path | None = None) -> dict[str, Entry]:
         file, entry and field.
     """
     path = paths.data() / "registry.yaml" if path is None else Path(path)
-    try:
-        with path.open(encoding="utf-8") as handle:
-            content = yaml.load(handle, Loader=UniqueKeyLoader)
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the data registry ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" row {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', error)})") from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: found {type(content).__name__}; expected one mapping per data file")
     return {key: _entry(path, key, values) for key, values in content.items()}

@@ -1,4 +1,4 @@
-"""Flat YAML files read with the line of each key, so that a message can name the line to mend."""
+"""YAML files read so that a message can name the line to mend, and no key is lost because it is given twice."""
 
 import re
 from pathlib import Path
@@ -68,3 +68,39 @@ def _pairs(loader: _Loader, name: str) -> dict[str, tuple[Any, int]]:
             raise UserError(f"{name}, line {line}: key {key!r} is given twice, first in line {found[key][1]}")
         found[key] = loader.construct_object(value_node, deep=True), line
     return found
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a repeated key, where YAML itself would silently keep the last one."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for name, _ in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                continue
+            if name.value in seen:
+                line = name.start_mark.line + 1
+                raise UserError(f"{self.name} row {line}: '{name.value}' appears twice; expected unique names")
+            seen.add(name.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a nested YAML file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is not UTF-8 or not YAML, or names a key twice in one mapping.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as handle:
+            return yaml.load(handle, Loader=UniqueKeyLoader)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}: not valid YAML{line} ({getattr(error, 'problem', error)})") from None

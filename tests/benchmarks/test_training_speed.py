@@ -9,7 +9,7 @@ import pytest
 
 from regulome import paths
 from regulome.circuits.benchmark import TASKS, measure, trainers
-from regulome.circuits.task import read_task
+from regulome.circuits.task_file import read_task
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from regulome import paths
-from regulome.circuits.task import Task, read_task
+from regulome.circuits.task import Task
+from regulome.circuits.task_file import read_task
 
 
 @pytest.fixture(autouse=True)

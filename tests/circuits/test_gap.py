@@ -18,27 +18,29 @@ from regulome.circuits.gap import (
     DT,
     GENES,
     INPUTS,
-    KNOWN_LINKS,
     MUTANTS,
     POSITIONS,
-    PUBLISHED_VALUES,
     REGULATORS,
     STEPS,
-    agreement,
     boundary_shift,
-    correlation_signs,
     gap_task,
-    known_links,
-    link_frequencies,
-    majority_signs,
-    maternal_inputs,
     pattern,
     read_profile,
     read_time_series,
     series_array,
     time_series_task,
 )
+from regulome.circuits.gap_network import (
+    KNOWN_LINKS,
+    PUBLISHED_VALUES,
+    agreement,
+    correlation_signs,
+    known_links,
+    link_frequencies,
+)
+from regulome.circuits.morphogens import maternal_inputs
 from regulome.circuits.network import new_network, replicate_generators
+from regulome.circuits.topology import majority_signs
 from regulome.circuits.training import replicate_loss
 from regulome.errors import UserError
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from regulome import paths
-from regulome.circuits.kernels import LANES, Block
+from regulome.circuits.compiled import LANES, Block
 from regulome.circuits.network import new_network, replicate_generators, simulate
-from regulome.circuits.task import read_task
+from regulome.circuits.task_file import read_task
 from regulome.circuits.training import TrainingSettings, replicate_loss, train
 
 

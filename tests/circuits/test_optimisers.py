@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from regulome.circuits.kernels import LANES, _FlatOptimiser
+from regulome.circuits.compiled import LANES, _FlatOptimiser
 from regulome.circuits.optimisers import OPTIMISERS, Adam, RMSProp
 
 GRADIENTS = [2.0, -1.0, 0.5, 0.0, 3.0, 1e-6]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regulome.circuits import adaptation, gap, results_adaptation, results_gap
+from regulome.circuits import adaptation, gap, gap_network, results_adaptation, results_gap
 from regulome.circuits.topology import drawable, flip_gene, majority_table, quantiles
 from regulome.figures import Output
 
@@ -106,9 +106,9 @@ def test_gap_rows_compare_with_the_paper_only_on_its_profile(out, source, verdic
 
 def test_network_that_has_every_known_sign_scores_one(out):
     signed = np.zeros((2, 6, 4), dtype=int)
-    for (regulator, gene), sign in gap.KNOWN_LINKS.items():
+    for (regulator, gene), sign in gap_network.KNOWN_LINKS.items():
         signed[:, gap.REGULATORS.index(regulator), gap.GENES.index(gene)] = sign
-    agreement = gap.agreement(signed)
+    agreement = gap_network.agreement(signed)
     rows = results_gap.Comparison(gap.PAPER_PROFILE).network_rows(agreement, agreement, signed, section="Network")
     out.compare_all(rows)
     table = out.results().set_index("id")

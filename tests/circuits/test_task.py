@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regulome import paths
-from regulome.circuits.task import Task, read_task, task_from_dict
+from regulome.circuits.task import Task
+from regulome.circuits.task_file import read_task, task_from_dict
 from regulome.errors import UserError
 from regulome.expression import Expression
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from regulome import paths
-from regulome.circuits.task import read_task
+from regulome.circuits.task_file import read_task
 
 
 def task(name: str):

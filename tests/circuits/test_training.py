@@ -10,7 +10,7 @@ import torch
 
 from regulome.circuits.mutation import link_values, protocol
 from regulome.circuits.network import new_network, replicate_generators, simulate
-from regulome.circuits.task import task_from_dict
+from regulome.circuits.task_file import task_from_dict
 from regulome.circuits.training import TrainingSettings, replicate_loss, train, truncated_noise
 from regulome.errors import UserError
 

@@ -21,7 +21,8 @@ import torch
 import typer
 
 from regulome import paths
-from regulome.circuits.task import Task, read_task
+from regulome.circuits.task import Task
+from regulome.circuits.task_file import read_task
 from regulome.circuits.training import TrainingResult, TrainingSettings, train
 from regulome.errors import UserError
 from regulome.tables import csv_bytes

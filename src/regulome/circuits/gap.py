@@ -22,35 +22,6 @@ CONVERGED_MSE = 0.0015
 PAPER_PROFILE = "flyex_gap_nc14_t7"
 PAPER_SERIES = "flyex_gap_time_series"
 
-# Links known from experiments, as collected in the logical gap-gene model of Sanchez & Thieffry (2001).
-# Hb acts on Kr both ways (activates at low, represses at high levels) and is therefore not scored.
-KNOWN_LINKS = {
-    ("hb", "gt"): -1,
-    ("hb", "kni"): -1,
-    ("Kr", "hb"): -1,
-    ("Kr", "gt"): -1,
-    ("gt", "kni"): -1,
-    ("gt", "Kr"): -1,
-    ("kni", "Kr"): -1,
-}
-KNOWN_SOURCE = "Sanchez & Thieffry, J Theor Biol 211:115 (2001)"
-
-# Mean link values of the networks published with the paper (7 converged runs); None where the runs disagree in sign.
-# Rows hb, Kr, kni, gt, Bcd, Tor; columns hb, Kr, kni, gt.
-PUBLISHED_VALUES = pd.DataFrame(
-    [
-        [7.0, -7.0, -3.0, None],
-        [-6.1, 7.0, None, -10.1],
-        [-5.3, -8.2, 4.7, 1.9],
-        [None, -0.7, -4.3, 6.3],
-        [19.9, 5.1, -7.4, 6.6],
-        [-4.7, -6.9, -8.7, -9.8],
-    ],
-    index=["hb", "Kr", "kni", "gt", "Bcd", "Tor"],
-    columns=list(GENES),
-    dtype=float,
-)
-
 
 @dataclass(frozen=True)
 class Mutant:
@@ -205,67 +176,6 @@ def boundary_shift(fitted: np.ndarray, measured: np.ndarray, x: np.ndarray) -> n
     return np.array(distance).reshape(*lead, len(GENES))
 
 
-def link_frequencies(signs: np.ndarray) -> pd.DataFrame:
-    """Share of runs in which each link activates, is absent or inhibits; one row a link, 24 rows.
-
-    Parameters
-    ----------
-    signs
-        (R, 6, 4) signs, regulators Bcd, Tor, hb, Kr, kni, gt.
-    """
-    rows = []
-    for i, regulator in enumerate(REGULATORS):
-        for j, gene in enumerate(GENES):
-            shares = [(signs[:, i, j] == value).mean() for value in (1, 0, -1)]
-            rows.append((regulator, gene, *shares))
-    return pd.DataFrame(rows, columns=["regulator", "target", "activation", "absent", "inhibition"])
-
-
-def majority_signs(signs: np.ndarray) -> np.ndarray:
-    """(6, 4) sign that most runs agree on; ties are called absent."""
-    counts = np.stack([(signs == value).sum(0) for value in (-1, 0, 1)])
-    best = counts.max(0)
-    winner = counts.argmax(0) - 1
-    return np.where((counts == best).sum(0) == 1, winner, 0)
-
-
-def agreement(signs: np.ndarray, known: dict[tuple[str, str], int] = KNOWN_LINKS) -> pd.DataFrame:
-    """Per known link: its sign, the majority sign, and the share of runs that have the known sign.
-
-    Parameters
-    ----------
-    signs
-        (R, 6, 4) signs of the runs.
-    known
-        Sign of each (regulator, target).
-    """
-    majority = majority_signs(signs)
-    rows = []
-    for (regulator, gene), sign in known.items():
-        i, j = REGULATORS.index(regulator), GENES.index(gene)
-        share = float((signs[:, i, j] == sign).mean())
-        rows.append((regulator, gene, sign, int(majority[i, j]), bool(majority[i, j] == sign), share))
-    return pd.DataFrame(rows, columns=["regulator", "target", "known", "majority", "agrees", "share"])
-
-
-def correlation_signs(profile: pd.DataFrame, cutoff: float = 0.1) -> np.ndarray:
-    """(6, 4) signs of the correlations along the axis: the baseline that looks at the pattern alone."""
-    levels = np.concatenate([maternal_inputs(profile["x"]), profile[list(GENES)]], axis=1)
-    r = np.corrcoef(levels.T)[:, len(INPUTS) :]
-    return np.where(np.abs(r) > cutoff, np.sign(r), 0).astype(int)
-
-
-def known_links(source: str) -> tuple[dict[tuple[str, str], int], str]:
-    """Links to score against and where they are from.
-
-    The synthetic system has all 24 (absent ones as 0); any other profile is scored against the literature.
-    """
-    if source != "synthetic":
-        return KNOWN_LINKS, KNOWN_SOURCE
-    frame = pd.read_csv(paths.mini_data() / "gap_genes" / "links.csv")
-    return {(row.regulator, row.target): int(row.sign) for row in frame.itertuples()}, "truth of the synthetic system"
-
-
 def mutant_summary(wild_type: np.ndarray, mutant: np.ndarray) -> dict[str, np.ndarray]:
     """Kr mutant in numbers: peak of kni, mean of hb and of gt along the axis, wild type and mutant; (R,) each.
 
@@ -291,14 +201,6 @@ PUBLISHED_MUTANT = {
     "gt_mean_wild_type": 0.26,
     "gt_mean_mutant": 0.40,
 }
-
-
-def published_agreement(signs: np.ndarray) -> tuple[int, int]:
-    """How many of the links on which the published networks agree have the same majority sign here, and of how many."""
-    majority = pd.DataFrame(majority_signs(signs), index=REGULATORS, columns=GENES)
-    theirs = PUBLISHED_VALUES.stack().dropna()
-    ours = majority.stack().loc[theirs.index]
-    return int((ours == np.sign(theirs)).sum()), len(theirs)
 
 
 def read_mutant(source: str) -> pd.DataFrame | None:

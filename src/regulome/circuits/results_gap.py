@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from regulome.circuits import gap
+from regulome.circuits import gap, gap_network
 from regulome.circuits.topology import quantiles
 
 _MODULE = "regulome.circuits.gap"
@@ -54,9 +54,9 @@ class Comparison:
     def network_rows(self, agreement: pd.DataFrame, correlated: pd.DataFrame, signed, section: str) -> list[dict]:
         """Fig. 5d: known links recovered by the vote, beside single runs, correlation and chance.
 
-        ``agreement`` and ``correlated`` of `gap.agreement`; ``signed`` (R, 6, 4) signs of the kept runs.
+        ``agreement`` and ``correlated`` of `gap_network.agreement`; ``signed`` (R, 6, 4) signs of the kept runs.
         """
-        where = {"section": section, "function": f"{_MODULE}.agreement"}
+        where = {"section": section, "function": f"{_MODULE}_network.agreement"}
         words = f"share of {len(agreement)} known links with the known sign"
         rows = [
             {"id": "fig5d.known", "quantity": words, "ours": float(agreement["agrees"].mean())}
@@ -70,10 +70,10 @@ class Comparison:
         ]
         rows = [row | where for row in rows]
         if self.profile_source == gap.PAPER_PROFILE:
-            same, determined = gap.published_agreement(signed)
+            same, determined = gap_network.published_agreement(signed)
             row = {"id": "fig5c.published", "quantity": "links with the sign on which the published networks agree"}
             row |= {"ours": same, **self.published(determined, 2, "7 published networks"), "section": section}
-            rows.append(row | {"function": f"{_MODULE}.published_agreement"})
+            rows.append(row | {"function": f"{_MODULE}_network.published_agreement"})
         return rows
 
     def mutant_rows(self, numbers: dict, alone: dict, section: str) -> list[dict]:

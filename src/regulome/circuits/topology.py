@@ -6,6 +6,13 @@ import pandas as pd
 from regulome.circuits.mutation import signs
 
 
+def majority_signs(signs: np.ndarray) -> np.ndarray:
+    """(N, G) sign that most of R networks (R, N, G) agree on; ties are called absent."""
+    counts = np.stack([(signs == value).sum(0) for value in (-1, 0, 1)])
+    tied = (counts == counts.max(0)).sum(0) > 1
+    return np.where(tied, 0, counts.argmax(0) - 1)
+
+
 def majority_table(values: np.ndarray, regulators, genes, cutoff: float) -> pd.DataFrame:
     """Summarise R networks link by link.
 
@@ -23,9 +30,8 @@ def majority_table(values: np.ndarray, regulators, genes, cutoff: float) -> pd.D
         with that sign, and quartiles of the value (value is the median, low and high the other two).
     """
     signed = signs(values, cutoff)
-    counts = np.stack([(signed == sign).sum(0) for sign in (-1, 0, 1)])
-    best = counts.max(0)
-    winner = np.where((counts == best).sum(0) == 1, counts.argmax(0) - 1, 0)
+    winner = majority_signs(signed)
+    best = np.stack([(signed == sign).sum(0) for sign in (-1, 0, 1)]).max(0)
     low, value, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
     rows = [
         (r, g, int(winner[i, j]), best[i, j] / len(values), value[i, j], low[i, j], high[i, j])

@@ -183,7 +183,7 @@ def train(
     if settings.architecture == "shared" and not same_for_all_targets(network.links):
         raise ValueError("a shared network can lose a regulator only for all genes at once: use architecture 'private'")
     if settings.backend == "compiled" or (settings.backend == "auto" and device == "cpu"):
-        from regulome.circuits.kernels import train_compiled
+        from regulome.circuits.compiled import train_compiled
 
         result = train_compiled(task, settings, network, generators, progress)
     else:
