@@ -252,6 +252,13 @@ with pd.option_context("display.max_rows", None):
     display(out.results()[["quantity", "ours", "low", "high", "published", "verdict"]])
 
 # %% [markdown]
+# How to read it. A small error alone says little about regulation: the gradients give every nucleus its position, and
+# the network without mutual regulation can draw much of the pattern as well. What it cannot do is answer the knockout:
+# its Kr mutant leaves kni and gt as they were. The vote over runs recovers known signs more often than single runs do,
+# but only a little more often than the signs of correlations, which know no dynamics; and as a forecast of time classes
+# not seen, the network does not beat the simplest rule. Both baselines are missing in the paper.
+
+# %% [markdown]
 # What would make this notebook wrong: few runs that fit, a network no better than chance, a Kr mutant that keeps kni.
 
 # %%

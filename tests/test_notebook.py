@@ -217,8 +217,12 @@ def test_outputs_that_the_snakefile_does_not_declare_are_named(checkout):
     assert "files in figures/mini/90_example that the Snakefile does not declare: extra.png" in refused()
 
 
-def test_the_expected_time_comes_from_the_benchmark_else_from_the_last_record(checkout):
+def test_the_expected_time_comes_from_the_benchmark_else_from_the_last_record_else_from_the_snakefile(checkout):
     assert provenance.expected_seconds(SLUG, "mini") is None
+    snakefile = paths.root() / "Snakefile"
+    stated = SNAKEFILE.replace('"tables":', '"seconds": {"mini": 40, "paper": 400}, "tables":')
+    snakefile.write_text(stated, encoding="utf-8")
+    assert provenance.expected_seconds(SLUG, "mini") == 40
     provenance.write(paths.figures("mini", SLUG), {"seconds": 12.5})
     assert provenance.expected_seconds(SLUG, "mini") == 12.5
     benchmark = paths.build("mini") / "90_example.benchmark.tsv"
@@ -244,7 +248,7 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
 def test_progress_in_a_log_says_a_line_when_the_last_one_is_long_ago(monkeypatch, capsys):
     progress = Progress("90_example", 5, 200.0)
     progress.update()
-    assert capsys.readouterr().err == "90_example: 5 cells, about 3 min 20 s, as last time\n"
+    assert capsys.readouterr().err == "90_example: 5 cells, about 3 min 20 s, as before\n"
     progress.start -= 20.0
     progress.said -= 20.0
     progress.update()

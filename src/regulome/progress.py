@@ -45,7 +45,7 @@ class Progress:
             self.bar = tqdm(total=total, desc=name, bar_format=layout, leave=False)
             self.bar.set_postfix_str("" if expected is None else f"of about {duration(expected)}")
         else:
-            about = "time unknown" if expected is None else f"about {duration(expected)}, as last time"
+            about = "time unknown" if expected is None else f"about {duration(expected)}, as before"
             self._say(f"{total} cells, {about}")
         self.stopped = threading.Event()
         threading.Thread(target=self._tick, daemon=True).start()

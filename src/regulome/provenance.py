@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from regulome import paths
+from regulome import paths, steps
 
 SOURCES = ("src", "notebooks", "params", "data", "Snakefile", "requirements.lock")
 
@@ -50,7 +50,7 @@ def write(folder: Path, run: dict[str, Any]) -> None:
 
 
 def expected_seconds(slug: str, profile: str) -> float | None:
-    """Return how long a step took last time: by Snakemake's benchmark, else by ``run.json``."""
+    """Return how long a step took last time, by Snakemake's benchmark or ``run.json``, else what the Snakefile says."""
     try:
         line = (paths.build(profile) / f"{slug}.benchmark.tsv").read_text(encoding="utf-8").splitlines()[1]
         return float(line.split("\t")[0])
@@ -59,7 +59,7 @@ def expected_seconds(slug: str, profile: str) -> float | None:
     try:
         return float(json.loads((paths.figures(profile, slug) / "run.json").read_text(encoding="utf-8"))["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return steps.step(slug, profile)["seconds"]
 
 
 def _git(*arguments: str) -> str | None:
