@@ -1,4 +1,7 @@
-"""Panels of Fig. 5 (gap genes). Each function takes data and returns (figure, table of what is drawn)."""
+"""Panels of Fig. 5 (gap genes). Each function takes data and returns (figure, table of what is drawn).
+
+Measured levels are drawn but not repeated in the tables: they belong to their source and come through `regulome.data`.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,7 +50,7 @@ def pattern_overlay(profile: pd.DataFrame, patterns: np.ndarray, kept: np.ndarra
         pd.DataFrame({"run": r, "kept": kept[r], "x": profile["x"], **dict(zip(GENES, patterns[r].T, strict=True))})
         for r in range(len(patterns))
     ]
-    return fig, pd.concat([profile.assign(run="data", kept=True), *rows], ignore_index=True)
+    return fig, pd.concat(rows, ignore_index=True)
 
 
 def loss_histogram(mse: np.ndarray, threshold: float, baselines: dict[str, float]) -> tuple[Figure, pd.DataFrame]:
@@ -165,7 +168,6 @@ def time_courses(x: np.ndarray, measured: np.ndarray, fitted: np.ndarray, traine
                         "trained": k < trained,
                         "gene": gene,
                         "x": x,
-                        "measured": measured[:, k, j],
                         "fitted": middle[:, k, j],
                         "low": low[:, k, j],
                         "high": high[:, k, j],
