@@ -107,7 +107,7 @@ pd.DataFrame({"sensitivity": sensitivity, "error": error, "adapts": adapting}).d
 # %%
 sections = adaptation.cross_sections(trained.network)
 fig, table = plots.rate_sections(sections, task.regulators, task.genes)
-caption = "Production rate f of each gene along one regulator, the others at 0.5. Bold: replicate 0; thin: the others."
+caption = "Production rate f along one regulator, the others at 0.5. Line: replicate 0; band: 80 % of the replicates."
 out.save(fig, table, "fig1c_rates", section="Cross-sections of f", caption=caption)
 
 # %% [markdown]

@@ -52,20 +52,21 @@ def pulse_curves(curves: np.ndarray, replicate: int = 0) -> tuple[Figure, pd.Dat
 
 
 def rate_sections(sections: np.ndarray, regulators, genes, replicate: int = 0) -> tuple[Figure, pd.DataFrame]:
-    """Fig. 1c: f of each gene along one regulator, the others at 0.5; ``sections`` (R, N, points, G)."""
+    """Fig. 1c: f of each gene along one regulator, the others at 0.5; ``sections`` (R, N, points, G).
+
+    One replicate is a line, the central 80 % of all replicates a band.
+    """
     x = np.linspace(0, 1, sections.shape[2])
-    fig, axes = plt.subplots(1, len(genes), figsize=(SINGLE * 0.75 * len(genes), 2.0), sharey=True, squeeze=False)
+    low, middle, high = np.quantile(sections, [0.1, 0.5, 0.9], axis=0)
+    fig, axes = plt.subplots(1, len(genes), figsize=(SINGLE * 0.85 * len(genes), 2.0), sharey=True, squeeze=False)
     rows = []
     for j, (ax, gene) in enumerate(zip(axes[0], genes, strict=True)):
         for i, (regulator, colour) in enumerate(zip(regulators, PALETTE.values(), strict=False)):
-            ax.plot(x, sections[:, i, :, j].T, color=colour, lw=0.3, alpha=0.3)
+            ax.fill_between(x, low[i, :, j], high[i, :, j], color=colour, alpha=0.15, lw=0)
             ax.plot(x, sections[replicate, i, :, j], color=colour, lw=1.4, label=regulator)
-            rows += [
-                pd.DataFrame(
-                    {"replicate": r, "target": gene, "regulator": regulator, "level": x, "f": sections[r, i, :, j]}
-                )
-                for r in range(len(sections))
-            ]
+            curves = {"f": sections[replicate, i, :, j], "median": middle[i, :, j]}
+            curves |= {"low": low[i, :, j], "high": high[i, :, j]}
+            rows.append(pd.DataFrame({"target": gene, "regulator": regulator, "level": x, **curves}))
         ax.set(xlabel="level of the regulator", ylabel="f" if j == 0 else "", title=f"production rate of {gene}")
         panel_letter(ax, "ab"[j] if j < 2 else "")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), title="varied", loc="outside right upper")
