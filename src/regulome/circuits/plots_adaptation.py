@@ -11,14 +11,21 @@ from regulome.circuits.topology import drawable
 from regulome.network_drawing import draw_network
 from regulome.style import DOUBLE, PALETTE, SINGLE, panel_letter
 
+PANELS = 3  # networks side by side
+
 POSITIONS = {"I": (0, 1), "g1": (-0.6, 0), "g2": (0.6, 0)}
+
+
+def faint(count: int) -> float:
+    """Opacity of one of many curves: the more there are, the fainter, so that the median stays visible."""
+    return max(0.05, min(0.4, 5 / count))
 
 
 def loss_curves(loss: np.ndarray, every: int = 10) -> tuple[Figure, pd.DataFrame]:
     """Training loss of every replicate; ``loss`` (updates, R)."""
     kept = np.arange(0, len(loss), every)
     fig, ax = plt.subplots(figsize=(SINGLE, 2.0))
-    ax.plot(kept, loss[kept], color=PALETTE["blue"], lw=0.4, alpha=0.4)
+    ax.plot(kept, loss[kept], color=PALETTE["blue"], lw=0.4, alpha=faint(loss.shape[1]))
     ax.plot(kept, np.nanmedian(loss[kept], 1), color="black", lw=1.2, label="median")
     ax.set(xlabel="update", ylabel="loss (root of summed squares)", yscale="log")
     ax.legend()
@@ -35,7 +42,7 @@ def pulse_curves(curves: np.ndarray, replicate: int = 0) -> tuple[Figure, pd.Dat
         axes[0].plot(time, curve, color=colour, lw=0.7, label=f"{level:g}" if level in LEVELS[[0, 9, 19]] else None)
     axes[0].legend(title="input I")
     axes[0].set(xlabel="time (lifetimes)", ylabel="output g1", title=f"replicate {replicate}, 20 input levels")
-    axes[1].plot(time, curves[:, -1].T, color=PALETTE["blue"], lw=0.4, alpha=0.4)
+    axes[1].plot(time, curves[:, -1].T, color=PALETTE["blue"], lw=0.4, alpha=faint(len(curves)))
     axes[1].plot(time, np.median(curves[:, -1], 0), color="black", label="median")
     axes[1].legend()
     axes[1].set(xlabel="time (lifetimes)", title=f"input 1, all {len(curves)} replicates")
@@ -93,7 +100,7 @@ def knockouts(
     panel_letter(axes[0], "a")
     rows = [pd.DataFrame({"link": "wild type", "time": time, "g1": np.median(wild_type[:, -1], 0)})]
     for ax, letter, (name, curves) in zip(axes[1:], "bcdefg", mutants.items(), strict=False):
-        ax.plot(time, curves[:, -1].T, color=PALETTE["vermillion"], lw=0.3, alpha=0.3)
+        ax.plot(time, curves[:, -1].T, color=PALETTE["vermillion"], lw=0.3, alpha=faint(len(curves)))
         ax.plot(time, np.median(wild_type[:, -1], 0), color="black", label="wild type")
         ax.plot(time, np.median(curves[:, -1], 0), color=PALETTE["vermillion"], lw=1.4, label="mutant")
         ax.set(
@@ -131,10 +138,13 @@ def sparsening_scores(scores: pd.DataFrame, published: pd.DataFrame) -> tuple[Fi
 
 
 def network_sequence(tables: dict[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
-    """Networks side by side, one a level; ``tables`` maps a title to a majority table."""
-    fig, axes = plt.subplots(1, len(tables), figsize=(DOUBLE, 1.5), squeeze=False)
+    """Networks of a sequence, one a level; ``tables`` maps a title to a majority table."""
+    rows = -(-len(tables) // PANELS)
+    fig, axes = plt.subplots(rows, PANELS, figsize=(DOUBLE * 0.85, 1.6 * rows), squeeze=False)
     largest = max(table["value"].abs().max() for table in tables.values())
-    for ax, (title, table) in zip(axes[0], tables.items(), strict=True):
+    for ax in axes.flat[len(tables) :]:
+        ax.set_visible(False)
+    for ax, (title, table) in zip(axes.flat, tables.items(), strict=False):
         draw_network(drawable(table), ax, POSITIONS, nodes=["I", "g1", "g2"], inputs=["I"], scale=largest)
         ax.set_title(title)
     return fig, pd.concat([table.assign(network=title) for title, table in tables.items()], ignore_index=True)

@@ -65,7 +65,7 @@ def flip_gene(values: np.ndarray, regulator: int, target: int, flipped: np.ndarr
 def drawable(table: pd.DataFrame, labels: bool = True) -> pd.DataFrame:
     """Links of a majority table that exist, for `regulome.network_drawing`; labelled with the share of replicates."""
     drawn = table[table["sign"] != 0].copy()
-    drawn["label"] = [f"{share:.0%}" if labels and share < 1 else "" for share in drawn["share"]]
+    drawn["label"] = [f"{share:.0%}" if labels and share < 0.995 else "" for share in drawn["share"]]
     return drawn[["regulator", "target", "sign", "value", "label"]].reset_index(drop=True)
 
 
