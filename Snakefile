@@ -16,6 +16,7 @@ changed; a new date without new content does not count.
 #   reads    files it reads, relative to this folder, beyond those that its parameters name
 #   data     keys of data/registry.yaml that it fetches
 #   after    steps whose outputs it reads
+#   check    "module:function" that refuses wrong input files, called with the parameters while earlier outputs exist
 #   mem_mb, minutes  what a cluster has to reserve
 #   seconds  what it took on two cores of 2.5 GHz: what the progress line expects at the first run
 # A value {"mini": ..., "paper": ...} differs between the profiles. The table is a literal: other programs read it too.
@@ -47,6 +48,7 @@ STEPS = {
             "paper": [],
         },
         "data": {"mini": [], "paper": ["flyex_gap_nc14_t7", "flyex_gap_time_series"]},
+        "check": "regulome.circuits.gap_data:check_inputs",
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
         "seconds": {"mini": 85, "paper": 510},

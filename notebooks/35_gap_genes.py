@@ -53,7 +53,7 @@ import torch
 from IPython.display import display
 
 from regulome import figures, singlecell
-from regulome.circuits import gap, gap_network, results_gap
+from regulome.circuits import gap, gap_data, gap_network, results_gap
 from regulome.circuits import plots_gap as plots
 from regulome.circuits.mutation import link_names, link_values, protocol, signs
 from regulome.circuits.topology import majority_table
@@ -79,7 +79,7 @@ out = figures.Output(
 out.uses(*(source for source in (profile_source, series_source) if source.startswith("flyex")))
 
 # %%
-measured = gap.read_profile(profile_source, data_mirror).iloc[::every_position].reset_index(drop=True)
+measured = gap_data.read_profile(profile_source, data_mirror).iloc[::every_position].reset_index(drop=True)
 x, target = measured["x"].to_numpy(), measured[list(gap.GENES)].to_numpy()
 measured.describe().loc[["count", "min", "max"]]
 
@@ -180,7 +180,7 @@ pd.Series(
 # The rate of Kr is set to zero. Experiments show hb and gt expanding into the domain of Kr, and kni lost.
 
 # %%
-mutant, truth = gap.pattern(network, x, gap.MUTANTS["Kr-"]), gap.read_mutant(profile_source)
+mutant, truth = gap.pattern(network, x, gap.MUTANTS["Kr-"]), gap_data.read_mutant(profile_source)
 fig, table = plots.mutant_patterns(measured, fitted[kept], mutant[kept], truth)
 caption = "Predicted pattern of (a) the wild type and (b) the Kr mutant; median and 5 to 95 % of the kept runs."
 out.save(fig, table, "fig5e_kr_mutant", section="Kr mutant", caption=caption)
@@ -210,10 +210,10 @@ out.save(*plots.solution_families(families), "solution_families", section="Famil
 # its last change goes on.
 
 # %%
-series = gap.read_time_series(series_source, data_mirror)
+series = gap_data.read_time_series(series_source, data_mirror)
 positions = np.sort(series["x"].unique())[::every_position]
 series = series[series["x"].isin(positions)]
-levels = gap.series_array(series)
+levels = gap_data.series_array(series)
 seen = levels.shape[1] - held_out_classes
 series_task = gap.time_series_task(series, steps_per_class, classes=seen)
 

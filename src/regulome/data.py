@@ -151,17 +151,31 @@ def fetch(key: str, mirror: str | Path | None = None) -> Path:
         failed download, with every place that was looked at. A failed download leaves nothing in the cache.
     """
     entry = describe(key)
-    cached = cache() / entry.key / entry.file
+    found = local(key, mirror)
+    if found is None:
+        found, mirrored = _places(entry, mirror)
+        _download(entry, found, mirrored)
+    return found
+
+
+def local(key: str, mirror: str | Path | None = None) -> Path | None:
+    """Return the verified file from the cache or the mirror, as `fetch`, or None where it has to be downloaded."""
+    entry = describe(key)
+    cached, mirrored = _places(entry, mirror)
     if cached.is_file():
         _check_content(cached, entry, "Delete the file to obtain it again.")
         return cached
-    mirror = mirror or os.environ.get("REGULOME_MIRROR")
-    mirrored = Path(mirror).expanduser().resolve() / entry.key / entry.file if mirror else None
     if mirrored is not None and mirrored.is_file():
         _check_content(mirrored, entry, "Copy the file to the mirror again.")
         return mirrored
-    _download(entry, cached, mirrored)
-    return cached
+    return None
+
+
+def _places(entry: Entry, mirror: str | Path | None) -> tuple[Path, Path | None]:
+    """Where a file lies in the cache and, if there is one, in the mirror."""
+    mirror = mirror or os.environ.get("REGULOME_MIRROR")
+    mirrored = Path(mirror).expanduser().resolve() / entry.key / entry.file if mirror else None
+    return cache() / entry.key / entry.file, mirrored
 
 
 def _check_content(path: Path, entry: Entry, advice: str, name: object = None) -> None:

@@ -9,6 +9,7 @@ After that they are gone, and a run that fails leaves none of its own either, so
 runs.
 """
 
+import importlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from regulome import locks, pairing, parameters, paths, provenance, steps
+from regulome import data, locks, pairing, parameters, paths, provenance, steps
 from regulome.errors import UserError
 from regulome.execution import execute
 from regulome.steps import relative
@@ -32,15 +33,25 @@ def preflight(slug: str, profile: str, overrides: Mapping[str, Any] | None = Non
     Raises
     ------
     UserError
-        If step, profile or parameters are wrong, the two files of the notebook differ, or its outputs
-        cannot be written. Nothing has been changed then.
+        If step, profile, parameters or the files that they name are wrong, the two files of the notebook
+        differ, or its outputs cannot be written. Nothing has been changed then.
     """
     steps.step(slug, profile)
     values = parameters.values(slug, profile, overrides)
     pairing.check(slug)
     for folder in (paths.figures(profile, slug), paths.build(profile)):
         _check_writable(folder)
+    _check_inputs(steps.step(slug, profile), values)
     return values
+
+
+def _check_inputs(entry: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Check input files while earlier outputs exist: registered files that are here, then the step's own check."""
+    for key in entry["data"]:
+        data.local(key, values.get("data_mirror"))
+    if entry["check"]:
+        module, function = entry["check"].split(":")
+        getattr(importlib.import_module(module), function)(values)
 
 
 def run(slug: str, profile: str = "mini", overrides: Mapping[str, Any] | None = None) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from regulome import paths
 from regulome.errors import UserError, closest
 
-KEYS = ("about", "figures", "tables", "reads", "data", "after", "mem_mb", "minutes", "seconds")
+KEYS = ("about", "figures", "tables", "reads", "data", "after", "check", "mem_mb", "minutes", "seconds")
 TABLE = re.compile(r"^STEPS = (\{.*?^\})", re.DOTALL | re.MULTILINE)
 EVERY_STEP = ("results.csv", "manifest.json")
 
@@ -65,6 +65,7 @@ def step(slug: str, profile: str = "mini") -> dict[str, Any]:
         "reads": [],
         "data": [],
         "after": [],
+        "check": "",
         "mem_mb": 2000,
         "minutes": 60,
         "seconds": None,

@@ -16,20 +16,16 @@ from regulome import paths
 from regulome.circuits import synthetic_gap
 from regulome.circuits.gap import (
     DT,
-    GENES,
     INPUTS,
     MUTANTS,
-    POSITIONS,
     REGULATORS,
     STEPS,
     boundary_shift,
     gap_task,
     pattern,
-    read_profile,
-    read_time_series,
-    series_array,
     time_series_task,
 )
+from regulome.circuits.gap_data import GENES, POSITIONS, read_profile, read_time_series, series_array
 from regulome.circuits.gap_network import (
     KNOWN_LINKS,
     PUBLISHED_VALUES,

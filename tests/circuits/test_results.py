@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regulome.circuits import adaptation, gap, gap_network, results_adaptation, results_gap
+from regulome.circuits import adaptation, gap, gap_data, gap_network, results_adaptation, results_gap
 from regulome.circuits.topology import drawable, flip_gene, majority_table, quantiles
 from regulome.figures import Output
 
@@ -94,7 +94,7 @@ def test_pulse_rows_carry_baseline_and_ceiling(out):
     assert table.loc["fig1b.sensitivity.target", "ours"] == pytest.approx(0.5, abs=1e-3)  # 2 (1/2 - 1/4) at k = 6 ln 2
 
 
-@pytest.mark.parametrize(("source", "verdict"), [(gap.PAPER_PROFILE, "agrees"), ("synthetic", "not comparable")])
+@pytest.mark.parametrize(("source", "verdict"), [(gap_data.PAPER_PROFILE, "agrees"), ("synthetic", "not comparable")])
 def test_gap_rows_compare_with_the_paper_only_on_its_profile(out, source, verdict):
     compare = results_gap.Comparison(source)
     numbers = {name: np.full(3, value) for name, value in gap.PUBLISHED_MUTANT.items()}
@@ -109,7 +109,7 @@ def test_network_that_has_every_known_sign_scores_one(out):
     for (regulator, gene), sign in gap_network.KNOWN_LINKS.items():
         signed[:, gap.REGULATORS.index(regulator), gap.GENES.index(gene)] = sign
     agreement = gap_network.agreement(signed)
-    rows = results_gap.Comparison(gap.PAPER_PROFILE).network_rows(agreement, agreement, signed, section="Network")
+    rows = results_gap.Comparison(gap_data.PAPER_PROFILE).network_rows(agreement, agreement, signed, section="Network")
     out.compare_all(rows)
     table = out.results().set_index("id")
     assert table.loc["fig5d.known", "ours"] == 1

@@ -1,4 +1,4 @@
-"""Gap-gene patterning (Fig. 5 of Shen et al. 2021): data, task, mutants, and the network known from experiments."""
+"""Gap-gene patterning (Fig. 5 of Shen et al. 2021): tasks, patterns, mutants and forecasts of trained networks."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regulome import data, paths
+from regulome.circuits.gap_data import GENES, series_array
 from regulome.circuits.morphogens import maternal_inputs
 from regulome.circuits.network import CircuitNetwork, simulate
 from regulome.circuits.task import Task
-from regulome.errors import UserError
-from regulome.tables import read_table
 
-GENES = ("hb", "Kr", "kni", "gt")
 INPUTS = ("Bcd", "Tor")
 REGULATORS = INPUTS + GENES
-POSITIONS = np.linspace(0.05, 0.95, 91)  # fraction of egg length from the anterior pole
 STEPS, DT = 30, 0.1  # the paper says dt = 0.2, its code has 0.1 for this figure
 CONVERGED_MSE = 0.0015
-PAPER_PROFILE = "flyex_gap_nc14_t7"
-PAPER_SERIES = "flyex_gap_time_series"
 
 
 @dataclass(frozen=True)
@@ -45,44 +39,6 @@ MUTANTS = {
 }
 
 
-def read_profile(source: str, mirror: str = "") -> pd.DataFrame:
-    """Gap-gene profile at the end of the measured period: columns x, hb, Kr, kni, gt; one row a position.
-
-    Parameters
-    ----------
-    source
-        "synthetic" (mini data, known truth), "flyex_gap_nc14_t7" (the frame the paper used), or the path of a CSV
-        with a header and these columns (others are ignored). Positions are fractions of egg length, levels fractions of
-        the largest possible one: all lie in 0 to 1.
-    mirror
-        Folder that stands in for downloads (empty: REGULOME_MIRROR, else download).
-    """
-    if source == PAPER_PROFILE:
-        frame = read_table(data.fetch(source, mirror or None), [*GENES, "tll"], header=False)
-        if len(frame) != len(POSITIONS):
-            raise UserError(f"{source}: found {len(frame)} rows, expected {len(POSITIONS)} positions")
-        return pd.DataFrame({"x": POSITIONS, **frame[list(GENES)]})
-    path = paths.mini_data() / "gap_genes" / "profile.csv" if source == "synthetic" else source
-    return read_table(path, columns=["x", *GENES], low=0, high=1)
-
-
-def read_time_series(source: str, mirror: str = "") -> pd.DataFrame:
-    """Gap-gene profiles over time: columns x, time, hb, Kr, kni, gt with levels scaled to at most 1.
-
-    ``time`` counts from the first class. FlyEx: time classes T1 to T8 of cycle 14A, positions in percent, intensities
-    0 to 255.
-    """
-    if source == PAPER_SERIES:
-        frame = read_table(data.fetch(source, mirror or None), columns=["AP", "gt", "kni", "kr", "hb", "time"])
-        frame = frame.rename(columns={"kr": "Kr"}).assign(x=frame["AP"] / 100)
-        frame[list(GENES)] /= 255
-    else:
-        path = paths.mini_data() / "gap_genes" / "time_series.csv" if source == "synthetic" else source
-        frame = read_table(path, columns=["x", "time", *GENES])
-    frame = frame.sort_values(["time", "x"], kind="stable").reset_index(drop=True)
-    return frame.assign(time=frame["time"] - frame["time"].min())[["x", "time", *GENES]]
-
-
 def gap_task(profile: pd.DataFrame, steps: int = STEPS, dt: float = DT) -> Task:
     """From no gap protein at all to the measured profile at the last step; one case a position.
 
@@ -103,21 +59,6 @@ def time_series_task(series: pd.DataFrame, steps_per_class: int, dt: float = DT,
     targets[:, steps_per_class - 1 :: steps_per_class] = levels[:, 1:]
     positions = np.sort(series["x"].unique())
     return _task("gap genes over time", positions, targets, levels[:, 0], dt)
-
-
-def series_array(series: pd.DataFrame) -> np.ndarray:
-    """(P, K, 4) levels at each position and class, both ascending; every class must have every position once."""
-    series = series.sort_values(["time", "x"], kind="stable")
-    repeated = series[series.duplicated(["time", "x"])]
-    if len(repeated):
-        raise UserError(f"time series: class {repeated.time.iloc[0]} has position x = {repeated.x.iloc[0]} twice")
-    sizes = series.groupby("time")["x"].nunique()
-    positions = series["x"].nunique()
-    if (sizes != positions).any():
-        raise UserError(
-            f"time series: class {sizes.index[(sizes != positions).argmax()]} lacks positions that others have"
-        )
-    return series[list(GENES)].to_numpy().reshape(len(sizes), positions, len(GENES)).transpose(1, 0, 2)
 
 
 def _task(name: str, x, targets: np.ndarray, initial: np.ndarray, dt: float) -> Task:
@@ -201,13 +142,6 @@ PUBLISHED_MUTANT = {
     "gt_mean_wild_type": 0.26,
     "gt_mean_mutant": 0.40,
 }
-
-
-def read_mutant(source: str) -> pd.DataFrame | None:
-    """True Kr-mutant pattern of the synthetic system (columns x, hb, Kr, kni, gt); None for measured data."""
-    if source != "synthetic":
-        return None
-    return read_table(paths.mini_data() / "gap_genes" / "kr_mutant.csv", columns=["x", *GENES])
 
 
 @torch.no_grad()

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from regulome import paths
-from regulome.circuits.gap import GENES, INPUTS, REGULATORS
+from regulome.circuits.gap import INPUTS, REGULATORS
+from regulome.circuits.gap_data import GENES
 from regulome.circuits.morphogens import maternal_inputs
 from regulome.circuits.topology import majority_signs
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from regulome.circuits.gap import GENES, INPUTS, REGULATORS
+from regulome.circuits.gap import INPUTS, REGULATORS
+from regulome.circuits.gap_data import GENES
 from regulome.circuits.topology import drawable
 from regulome.network_drawing import draw_network
 from regulome.style import DOUBLE, PALETTE, SINGLE, panel_letter

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from regulome.circuits import gap, gap_network
+from regulome.circuits import gap, gap_data, gap_network
 from regulome.circuits.topology import quantiles
 
 _MODULE = "regulome.circuits.gap"
@@ -23,7 +23,7 @@ class Comparison:
 
     def published(self, value: float, tolerance: float, source: str) -> dict:
         """The paper's value for the paper's profile, else why there is none."""
-        if self.profile_source == gap.PAPER_PROFILE:
+        if self.profile_source == gap_data.PAPER_PROFILE:
             return {"published": value, "tolerance": tolerance, "source": source}
         return {"note": "not the profile of the paper"}
 
@@ -45,7 +45,7 @@ class Comparison:
             | {"role": "baseline", **quantiles(alone_mse)},
         ]
         rows = [row | where for row in rows]
-        for gene in gap.GENES:
+        for gene in gap_data.GENES:
             row = {"id": f"fig5b.shift.{gene}", "quantity": f"displacement of {gene}", "unit": "egg lengths"}
             row |= {"note": "not in the paper", "section": section, "function": f"{_MODULE}.boundary_shift"}
             rows.append(row | quantiles(shift[gene]))
@@ -69,7 +69,7 @@ class Comparison:
             {"id": "fig5d.known.ceiling", "quantity": f"{words}, all right", "role": "ceiling", "ours": 1.0},
         ]
         rows = [row | where for row in rows]
-        if self.profile_source == gap.PAPER_PROFILE:
+        if self.profile_source == gap_data.PAPER_PROFILE:
             same, determined = gap_network.published_agreement(signed)
             row = {"id": "fig5c.published", "quantity": "links with the sign on which the published networks agree"}
             row |= {"ours": same, **self.published(determined, 2, "7 published networks"), "section": section}

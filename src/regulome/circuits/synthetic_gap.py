@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regulome.circuits.gap import DT, GENES, INPUTS, POSITIONS, STEPS
+from regulome.circuits.gap import DT, INPUTS, STEPS
+from regulome.circuits.gap_data import GENES, POSITIONS
 from regulome.circuits.morphogens import maternal_inputs
 
 SEED = 20210525
