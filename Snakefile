@@ -31,7 +31,7 @@ STEPS = {
         "reads": ["data/mini/tasks/adaptation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 75, "paper": 540},
+        "seconds": {"mini": 65, "paper": 450},
     },
     "35_gap_genes": {
         "about": "Gap genes of the fruit fly: network from the expression pattern, Kr mutant (Shen et al. 2021, Fig. 5).",
@@ -51,7 +51,7 @@ STEPS = {
         "check": "regulome.circuits.gap_data:check_inputs",
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 85, "paper": 510},
+        "seconds": {"mini": 97, "paper": 460},
     },
 }
 

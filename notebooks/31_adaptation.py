@@ -20,7 +20,7 @@
 #
 # **Reads** `data/mini/tasks/adaptation.yaml`. **Writes** `figures/<profile>/31_adaptation/`. The `mini` profile trains
 # 16 replicates (one vector block, about a minute on one core); `paper` trains 200 where the paper shows one run each
-# (about ten minutes on two cores).
+# (eight minutes on two cores).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)

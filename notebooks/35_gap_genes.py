@@ -20,7 +20,7 @@
 #
 # **Reads** in `paper` the FlyEX profile (cycle 14A, T7) and its time series, fetched through `regulome.data`; in `mini`
 # a synthetic system with known links (`data/mini/gap_genes`). **Writes** `figures/<profile>/35_gap_genes/`. About a
-# minute and a half on one core in `mini` (16 trainings), a quarter of an hour on two in `paper` (50, as published).
+# minute and a half on one core in `mini` (16 trainings), eight minutes on two in `paper` (50, as published).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)
