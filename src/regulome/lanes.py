@@ -3,7 +3,8 @@
 numba's compiler turns a loop over sixteen neighbours into vector code only if it can prove that the arrays do not
 overlap, which it cannot for arguments. These operations say it outright: each loads ``LANES`` neighbours as one LLVM
 vector, works on it in registers, and stores it. Arrays are one-dimensional and contiguous, offsets count elements;
-there is no bounds check.
+there is no bounds check. numba's cache watches only the file of a cached kernel: after a change here, delete
+``__pycache__`` of the kernels that use it.
 
     matmul(y, y0, yp, yq, a, a0, ap, as_, b, b0, bs, bq, rows, columns, n)
                           y[p, q] += sum over s < n of a[p, s] * b[s, q], for all p < rows and q < columns; element

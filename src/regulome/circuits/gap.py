@@ -14,7 +14,6 @@ from regulome.circuits.task import Task
 INPUTS = ("Bcd", "Tor")
 REGULATORS = INPUTS + GENES
 STEPS, DT = 30, 0.1  # the paper says dt = 0.2, its code has 0.1 for this figure
-CONVERGED_MSE = 0.0015
 
 
 @dataclass(frozen=True)
