@@ -36,12 +36,12 @@ def preflight(slug: str, profile: str, overrides: Mapping[str, Any] | None = Non
         If step, profile, parameters or the files that they name are wrong, the two files of the notebook
         differ, or its outputs cannot be written. Nothing has been changed then.
     """
-    steps.step(slug, profile)
+    entry = steps.step(slug, profile)
     values = parameters.values(slug, profile, overrides)
     pairing.check(slug)
     for folder in (paths.figures(profile, slug), paths.build(profile)):
         _check_writable(folder)
-    _check_inputs(steps.step(slug, profile), values)
+    _check_inputs(entry, values)
     return values
 
 

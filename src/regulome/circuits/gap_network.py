@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from regulome import paths
+from regulome.circuits import mutation
 from regulome.circuits.gap import INPUTS, REGULATORS
 from regulome.circuits.gap_data import GENES
 from regulome.circuits.morphogens import maternal_inputs
 from regulome.circuits.topology import majority_signs
+from regulome.tables import read_table
 
 # Links known from experiments, as collected in the logical gap-gene model of Sanchez & Thieffry (2001).
 # Hb acts on Kr both ways (activates at low, represses at high levels) and is therefore not scored.
@@ -77,8 +79,7 @@ def agreement(signs: np.ndarray, known: dict[tuple[str, str], int] = KNOWN_LINKS
 def correlation_signs(profile: pd.DataFrame, cutoff: float = 0.1) -> np.ndarray:
     """(6, 4) signs of the correlations along the axis: the baseline that looks at the pattern alone."""
     levels = np.concatenate([maternal_inputs(profile["x"]), profile[list(GENES)]], axis=1)
-    r = np.corrcoef(levels.T)[:, len(INPUTS) :]
-    return np.where(np.abs(r) > cutoff, np.sign(r), 0).astype(int)
+    return mutation.signs(np.corrcoef(levels.T)[:, len(INPUTS) :], cutoff)
 
 
 def known_links(source: str) -> tuple[dict[tuple[str, str], int], str]:
@@ -88,7 +89,8 @@ def known_links(source: str) -> tuple[dict[tuple[str, str], int], str]:
     """
     if source != "synthetic":
         return KNOWN_LINKS, KNOWN_SOURCE
-    frame = pd.read_csv(paths.mini_data() / "gap_genes" / "links.csv")
+    path = paths.mini_data() / "gap_genes" / "links.csv"
+    frame = read_table(path, columns=["regulator", "target", "sign"], text=("regulator", "target"))
     return {(row.regulator, row.target): int(row.sign) for row in frame.itertuples()}, "truth of the synthetic system"
 
 

@@ -62,6 +62,7 @@ def oscillation_statistics(signs, b, k, inputs, start=0.1, dt=0.25, n_steps=200)
         "variance", "largest" and "smallest" change between samples, (P,) each.
     """
     order, activators, inhibitors = _link_order(signs)
+    first = np.concatenate([[0], np.cumsum(activators + inhibitors)[:-1]])
     count, n_inputs, genes = len(b), len(inputs), signs.shape[1]
     blocks = -(-count // LANES)
 
@@ -72,8 +73,8 @@ def oscillation_statistics(signs, b, k, inputs, start=0.1, dt=0.25, n_steps=200)
     rows = np.array([r for r, _ in order]), np.array([j for _, j in order])
     k2 = np.square(k[:, rows[0], rows[1]])
     repressed = [
-        np.prod(k2[:, first + na : first + na + ni], axis=1)
-        for first, na, ni in zip(_first(activators, inhibitors), activators, inhibitors, strict=True)
+        np.prod(k2[:, row + na : row + na + ni], axis=1)
+        for row, na, ni in zip(first, activators, inhibitors, strict=True)
     ]
     levels = np.zeros((len(order), LANES), dtype=np.float32)
     slots, uses = np.zeros((genes, len(order)), dtype=np.int64), np.zeros(genes, dtype=np.int64)
@@ -88,7 +89,7 @@ def oscillation_statistics(signs, b, k, inputs, start=0.1, dt=0.25, n_steps=200)
     step = np.full(LANES, dt, dtype=np.float32)
     _run_blocks(
         lanes(k2), lanes(b[:, rows[0], rows[1]]), lanes(np.stack(repressed, axis=1)), levels, slots, uses,
-        _first(activators, inhibitors), activators, inhibitors, np.float32(start), step, n_steps, out,
+        first, activators, inhibitors, np.float32(start), step, n_steps, out,
     )  # fmt: skip
     out = out.transpose(1, 0, 2).reshape(6, -1)[:, :count]
     samples = n_steps - n_steps // 2
@@ -101,7 +102,3 @@ def _link_order(signs):
     for j in range(signs.shape[1]):
         order += [(int(r), j) for sign in (1, -1) for r in np.flatnonzero(signs[:, j] == sign)]
     return order, (signs > 0).sum(0), (signs < 0).sum(0)
-
-
-def _first(activators, inhibitors):
-    return np.concatenate([[0], np.cumsum(activators + inhibitors)[:-1]])
