@@ -33,6 +33,15 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 60},
         "seconds": {"mini": 65, "paper": 450},
     },
+    "33_hill_enumeration": {
+        "about": "Every Hill circuit of two genes and two inputs: which oscillate on demand, and which only on the Euler map.",
+        "figures": ["random_draws", "step_size", "fig3_counts", "converged_counts", "adaptation_motifs"],
+        "tables": ["table_conditions", "table_step_size", "table_topologies"],
+        "reads": ["data/mini/criteria/controlled_oscillation.yaml", "data/mini/criteria/adaptation.yaml"],
+        "mem_mb": 2000,
+        "minutes": {"mini": 10, "paper": 60},
+        "seconds": {"mini": 100, "paper": 600},
+    },
     "35_gap_genes": {
         "about": "Gap genes of the fruit fly: network from the expression pattern, Kr mutant (Shen et al. 2021, Fig. 5).",
         "figures": [

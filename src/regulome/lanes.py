@@ -14,12 +14,6 @@ there is no bounds check. numba's cache watches only the file of a cached kernel
     relu(y, i)            y[i:] = max(y[i:], 0)
     gate(y, i, h, j)      y[i:] = y[i:] where h[j:] > 0, else 0
     sigmoid(y, i)         y[i:] = 1 / (1 + exp(-y[i:]))
-    approach(y, i, a, j, c, k)   y[i:] += c[k:] * (a[j:] - y[i:])
-    hill(y, i, u, j, k2, k, b, l, q, m, activators, inhibitors)
-                          Hill production with u = x² of activators, then inhibitors, one row of lanes each:
-                          y = (sum over activators of b u / (k2 + u)) * q / (product over inhibitors of (k2 + u))
-    watch(y, i, x, j)     five rows at y: last x, sums of x - shift and of its square, largest and smallest change; the
-                          sixth row is the shift
 """
 
 import math
@@ -30,11 +24,10 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16
-FLOOR = 1e-12  # added to Hill rates: squares of levels that decay to nothing would be denormal, a hundred times slower
 _FAST = ("contract", "nsz")  # fused multiply-add; sums keep their order, so results do not depend on the optimiser
 
 
-class _Lanes:
+class Lanes:
     """Builds loads, stores and arithmetic on the lanes of the arrays of one call."""
 
     def __init__(self, context, builder, signature, arguments):
@@ -61,6 +54,13 @@ class _Lanes:
 
     def constant(self, value: float):
         return ir.Constant(self.type, [value] * LANES)
+
+    def spread(self, scalar):
+        """The same number in every lane."""
+        place = ir.Constant(ir.IntType(32), 0)
+        kind = ir.VectorType(scalar.type, LANES)
+        one = self.builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, place)
+        return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
     def multiply_add(self, total, a, b):
         builder = self.builder
@@ -90,8 +90,11 @@ class _Lanes:
         return builder.fmul(series, builder.bitcast(power, self.type))
 
 
-def _operation(build, kinds: str):
-    """Make a numba intrinsic; ``kinds`` has one letter an argument: a for array, i for integer."""
+def operation(build, kinds: str):
+    """Make a numba intrinsic; ``kinds`` has one letter an argument: a for array, i for integer, l for literal integer.
+
+    Literals reach ``build`` as constants that it can ignore: whoever makes the operation reads them from the types.
+    """
 
     def typing(typingctx, *arguments):
         real = arguments[0].dtype
@@ -99,12 +102,14 @@ def _operation(build, kinds: str):
             right = isinstance(given, types.Array) and given.dtype == real and given.layout == "C" and given.ndim == 1
             if (kind == "a" and not right) or (kind == "i" and not isinstance(given, types.Integer)):
                 return None
+            if kind == "l" and not isinstance(given, types.Literal):
+                return None
         signature = types.void(
-            *(given if kind == "a" else types.intp for kind, given in zip(kinds, arguments, strict=True))
+            *(types.intp if kind == "i" else given for kind, given in zip(kinds, arguments, strict=True))
         )
 
         def codegen(context, builder, signature, values):
-            build(_Lanes(context, builder, signature, values), *values)
+            build(Lanes(context, builder, signature, values), *values)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -163,94 +168,31 @@ def _sigmoid(lanes, _y, i):
     lanes.store(builder.fdiv(one, builder.fadd(one, lanes.exponential(negative))), 0, i)
 
 
-def _approach(lanes, _y, i, _a, j, _c, k):
-    y = lanes.load(0, i)
-    change = lanes.builder.fsub(lanes.load(2, j), y, flags=_FAST)
-    lanes.store(lanes.multiply_add(y, lanes.load(4, k), change), 0, i)
-
-
-def _hill(lanes, _y, i, _u, j, _k2, k, _b, b0, _q, m, activators, inhibitors):
-    """One division: the sum over activators is carried as a fraction top / bottom."""
-    builder = lanes.builder
-    top = cgutils.alloca_once_value(builder, lanes.constant(0.0))
-    bottom = cgutils.alloca_once_value(builder, lanes.constant(1.0))
-    rest = cgutils.alloca_once_value(builder, lanes.constant(1.0))
-    step = ir.Constant(j.type, LANES)
-
-    def link(row):
-        shift = builder.mul(row, step)
-        u = lanes.load(2, builder.add(j, shift))
-        return u, builder.fadd(u, lanes.load(4, builder.add(k, shift)), flags=_FAST), shift
-
-    with cgutils.for_range(builder, activators) as loop:
-        u, below, shift = link(loop.index)
-        gain = builder.fmul(u, lanes.load(6, builder.add(b0, shift)), flags=_FAST)
-        kept = builder.fmul(builder.load(top), below, flags=_FAST)
-        builder.store(lanes.multiply_add(kept, gain, builder.load(bottom)), top)
-        builder.store(builder.fmul(builder.load(bottom), below, flags=_FAST), bottom)
-    with cgutils.for_range(builder, inhibitors) as loop:
-        _, below, _ = link(builder.add(activators, loop.index))
-        builder.store(builder.fmul(builder.load(rest), below, flags=_FAST), rest)
-    total = builder.fmul(builder.load(top), lanes.load(8, m), flags=_FAST)
-    rate = builder.fdiv(total, builder.fmul(builder.load(bottom), builder.load(rest), flags=_FAST))
-    lanes.store(builder.fadd(rate, lanes.constant(FLOOR), flags=_FAST), 0, i)
-
-
-def _watch(lanes, _y, i, _x, j):
-    builder = lanes.builder
-    rows = [builder.add(i, ir.Constant(i.type, n * LANES)) for n in range(6)]
-    x, last = lanes.load(2, j), lanes.load(0, rows[0])
-    d, change = builder.fsub(x, lanes.load(0, rows[5])), builder.fsub(x, last)
-    lanes.store(x, 0, rows[0])
-    lanes.store(builder.fadd(lanes.load(0, rows[1]), d), 0, rows[1])
-    lanes.store(lanes.multiply_add(lanes.load(0, rows[2]), d, d), 0, rows[2])
-    lanes.store(lanes.call("maxnum", lanes.load(0, rows[3]), change), 0, rows[3])
-    lanes.store(lanes.call("minnum", lanes.load(0, rows[4]), change), 0, rows[4])
-
-
-@intrinsic
-def approach(typingctx, y, i, a, j, c, k):
-    """y[i:] += c[k:] * (a[j:] - y[i:]) on the lanes: one Euler step."""
-    return _operation(_approach, "aiaiai")(typingctx, y, i, a, j, c, k)
-
-
-@intrinsic
-def hill(typingctx, y, i, u, j, k2, k, b, b0, q, m, activators, inhibitors):
-    """Hill production rate on the lanes (see the module)."""
-    return _operation(_hill, "aiaiaiaiaiii")(typingctx, y, i, u, j, k2, k, b, b0, q, m, activators, inhibitors)
-
-
-@intrinsic
-def watch(typingctx, y, i, x, j):
-    """Running statistics of a curve on the lanes (see the module)."""
-    return _operation(_watch, "aiai")(typingctx, y, i, x, j)
-
-
 @intrinsic
 def copy(typingctx, y, i, a, j):
     """y[i:] = a[j:] on the lanes."""
-    return _operation(_copy, "aiai")(typingctx, y, i, a, j)
+    return operation(_copy, "aiai")(typingctx, y, i, a, j)
 
 
 @intrinsic
 def multiply(typingctx, y, i, a, j, b, k):
     """y[i:] = a[j:] * b[k:] on the lanes."""
-    return _operation(_multiply, "aiaiai")(typingctx, y, i, a, j, b, k)
+    return operation(_multiply, "aiaiai")(typingctx, y, i, a, j, b, k)
 
 
 @intrinsic
 def _tile_2x4(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n):
-    return _operation(_tile(2, 4), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
+    return operation(_tile(2, 4), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
 
 
 @intrinsic
 def _tile_1x4(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n):
-    return _operation(_tile(1, 4), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
+    return operation(_tile(1, 4), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
 
 
 @intrinsic
 def _tile_1x1(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n):
-    return _operation(_tile(1, 1), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
+    return operation(_tile(1, 1), "aiiiaiiiaiiii")(typingctx, y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, n)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -272,16 +214,16 @@ def matmul(y, y0, yp, yq, a, a0, ap, a_s, b, b0, bs, bq, rows, columns, n):
 @intrinsic
 def relu(typingctx, y, i):
     """y[i:] = max(y[i:], 0) on the lanes."""
-    return _operation(_relu, "ai")(typingctx, y, i)
+    return operation(_relu, "ai")(typingctx, y, i)
 
 
 @intrinsic
 def gate(typingctx, y, i, h, j):
     """y[i:] = y[i:] where h[j:] > 0, else 0, on the lanes."""
-    return _operation(_gate, "aiai")(typingctx, y, i, h, j)
+    return operation(_gate, "aiai")(typingctx, y, i, h, j)
 
 
 @intrinsic
 def sigmoid(typingctx, y, i):
     """y[i:] = 1 / (1 + exp(-y[i:])) on the lanes."""
-    return _operation(_sigmoid, "ai")(typingctx, y, i)
+    return operation(_sigmoid, "ai")(typingctx, y, i)

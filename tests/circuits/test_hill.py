@@ -12,7 +12,6 @@ from regulome.circuits.hill import (
     simulate_hill,
     topologies,
 )
-from regulome.circuits.hill_kernel import oscillation_statistics
 
 
 def test_the_published_numbers_of_topologies():
@@ -71,24 +70,3 @@ def test_criteria_on_made_up_curves():
     assert not controlled_oscillation(flat, wave, 3.9 * flat)[0]  # not high enough
     ringing = np.where(t < 100, wave, 0.5)
     assert not controlled_oscillation(flat, ringing, high)[0]  # stops before the second half
-
-
-@pytest.mark.parametrize("count", [1, 16, 77])
-def test_the_compiled_run_has_the_statistics_of_the_plain_one(count):
-    rng = np.random.default_rng(count)
-    signs = topologies()
-    chosen = signs[connected(signs)][rng.integers(0, 2304, 6)]
-    for topology in chosen:
-        b, k = rng.exponential(size=(2, count, 4, 2))
-        output = simulate_hill(topology, b, k, (0.8, 0.0))[:, 100:, 0]
-        change = np.diff(output, axis=1)
-        ours = oscillation_statistics(topology, b, k, (0.8, 0.0))
-        np.testing.assert_allclose(ours["variance"], output.var(1), rtol=1e-3, atol=1e-6)
-        np.testing.assert_allclose(ours["largest"], change.max(1), rtol=1e-3, atol=1e-6)
-        np.testing.assert_allclose(ours["smallest"], change.min(1), rtol=1e-3, atol=1e-6)
-
-
-def test_levels_that_decay_to_nothing_stay_finite():
-    signs = np.array([[-1, 1], [0, 0], [0, 1], [1, -1]])  # g2 represses itself, g1 needs g2
-    ours = oscillation_statistics(signs, np.ones((3, 4, 2)), np.full((3, 4, 2), 1e-3), (0.0, 0.0))
-    assert all(np.isfinite(values).all() for values in ours.values())
