@@ -5,7 +5,8 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from regulome.threefry import exponential, exponentials, threefry
+from regulome.threefry import exponential, threefry
+from regulome.threefry_lanes import exponentials
 
 
 @pytest.mark.parametrize(

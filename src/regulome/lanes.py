@@ -3,8 +3,8 @@
 numba's compiler turns a loop over sixteen neighbours into vector code only if it can prove that the arrays do not
 overlap, which it cannot for arguments. These operations say it outright: each loads ``LANES`` neighbours as one LLVM
 vector, works on it in registers, and stores it. Arrays are one-dimensional and contiguous, offsets count elements;
-there is no bounds check. numba's cache watches only the file of a cached kernel: after a change here, delete
-``__pycache__`` of the kernels that use it.
+there is no bounds check. Vector code lives in files named ``*lanes.py``: numba's cache of compiled kernels watches
+only the file of a kernel, so it is kept in a folder named after the content of these files.
 
     matmul(y, y0, yp, yq, a, a0, ap, as_, b, b0, bs, bq, rows, columns, n)
                           y[p, q] += sum over s < n of a[p, s] * b[s, q], for all p < rows and q < columns; element
@@ -16,15 +16,29 @@ there is no bounds check. numba's cache watches only the file of a cached kernel
     sigmoid(y, i)         y[i:] = 1 / (1 + exp(-y[i:]))
 """
 
+import hashlib
 import math
+from pathlib import Path
 
 from llvmlite import ir
-from numba import njit
+from numba import config, njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16
 _FAST = ("contract", "nsz")  # fused multiply-add; sums keep their order, so results do not depend on the optimiser
+
+
+def _cache_by_content() -> None:
+    """Point numba's cache to a folder for this version of the vector code, beside or in place of its usual ones."""
+    package = Path(__file__).parent
+    content = hashlib.sha256()
+    for file in sorted(package.rglob("*lanes.py")):
+        content.update(file.read_bytes())
+    config.CACHE_DIR = str(Path(config.CACHE_DIR or package / "__pycache__") / f"kernels-{content.hexdigest()[:12]}")
+
+
+_cache_by_content()
 
 
 class Lanes:

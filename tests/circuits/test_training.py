@@ -11,7 +11,7 @@ import torch
 from regulome.circuits.mutation import link_values, protocol
 from regulome.circuits.network import new_network, replicate_generators, simulate
 from regulome.circuits.task_file import task_from_dict
-from regulome.circuits.training import TrainingSettings, replicate_loss, train, truncated_noise
+from regulome.circuits.training import TrainingSettings, replicate_loss, train
 from regulome.errors import UserError
 
 BACKENDS = ("torch", "compiled")
@@ -195,16 +195,6 @@ def test_the_same_seed_gives_the_same_bytes(task, backend):
     np.testing.assert_array_equal(first.loss, second.loss)
     assert_same_networks(first.network, second.network)
     assert not np.array_equal(first.loss, train(task, short(backend, noise=0.02), 3, seed=6).loss)
-
-
-def test_noise_is_cut_at_two_standard_deviations_and_belongs_to_its_replicate():
-    noise = truncated_noise(replicate_generators(0, 3), 0.05, (4, 100, 50)).numpy()
-    assert noise.shape == (3, 4, 100, 50)
-    assert 0.0999 < np.abs(noise).max() <= 0.1 * (1 + 1e-6)
-    assert noise.std() == pytest.approx(0.05 * math.sqrt(0.774), rel=0.01)
-    assert abs(noise.mean()) < 1e-3
-    alone = truncated_noise(replicate_generators(0, 1, first=2), 0.05, (4, 100, 50)).numpy()
-    np.testing.assert_array_equal(alone[0], noise[2])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -7,6 +7,7 @@ import torch
 
 from regulome.circuits.kernels import backward, forward, loss
 from regulome.circuits.network import LAYERS, CircuitNetwork
+from regulome.circuits.noise import fill, lane_keys, noise_keys
 from regulome.lanes import LANES
 
 
@@ -153,8 +154,9 @@ class _CaseFeed:
     """Inputs, targets and noise of the next updates, replicates innermost."""
 
     def __init__(self, task, settings, generators):
-        self.task, self.sd, self.generators = task, settings.noise, generators
+        self.task, self.sd, self.generators, self.update = task, settings.noise, generators, 0
         self.lanes = np.minimum(np.arange(LANES), len(generators) - 1)
+        self.keys = lane_keys(noise_keys(generators)[self.lanes], settings.noise)
         _, targets = task.realise(np.full((1, len(task.draw)), 0.5))
         self.weights = np.ascontiguousarray(np.moveaxis(~np.isnan(targets[0]), 1, 0)).astype(np.float32)
         self.shape = (len(task.case_names), task.steps, len(task.genes))
@@ -164,13 +166,11 @@ class _CaseFeed:
 
     def next(self):
         """Inputs, targets, weights and noise of one update, drawn in the order in which the torch trainer draws."""
-        from regulome.circuits.training import truncated_noise
-
         if self.task.draw:
             self._fill(np.stack([rng.random(len(self.task.draw)) for rng in self.generators]))
         if self.sd:
-            for lane, rng in enumerate(self.generators):
-                self.noise[..., lane] = truncated_noise([rng], self.sd, self.shape)[0].numpy().transpose(1, 0, 2)
+            fill(self.noise.reshape(-1), self.keys, self.update, *self.shape)
+        self.update += 1
         return self.inputs, self.targets, self.weights, self.noise
 
     def _fill(self, draws: np.ndarray) -> None:

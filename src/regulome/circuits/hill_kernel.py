@@ -1,7 +1,7 @@
 """Compiled Hill dynamics: draws, runs and statistics of many parameter sets of one topology.
 
 The same model and numbers as the plain code of `regulome.circuits.hill`, in float32, sixteen parameter sets at a time
-(`regulome.circuits.hill_runs`). Parameters are drawn by position (`regulome.threefry`): set p of a topology is the
+(`regulome.circuits.hill_run_lanes`). Parameters are drawn by position (`regulome.threefry`): set p of a topology is the
 same whoever draws it, so that a successful set is known by its number alone.
 """
 
@@ -11,9 +11,10 @@ import numpy as np
 from numba import njit
 
 from regulome.circuits.hill_lanes import METHODS, patterns, prepare, rows
-from regulome.circuits.hill_runs import ROW, SIDE_BY_SIDE, STATISTICS, integrate
+from regulome.circuits.hill_run_lanes import ROW, SIDE_BY_SIDE, STATISTICS, integrate
 from regulome.lanes import LANES
-from regulome.threefry import exponential, exponentials, threefry
+from regulome.threefry import exponential, threefry
+from regulome.threefry_lanes import exponentials
 
 WIDTH = SIDE_BY_SIDE * LANES  # parameter sets of one call
 NAMES = ("mean", "variance", "largest_slope", "smallest_slope", "maximum", "minimum", "last", "error")
@@ -224,7 +225,7 @@ def summarise(table: np.ndarray, run: Run, dt: float, names=NAMES) -> dict[str, 
     Parameters
     ----------
     table
-        (STATISTICS, P, W) rows of `regulome.circuits.hill_runs`.
+        (STATISTICS, P, W) rows of `regulome.circuits.hill_run_lanes`.
     names
         Of mean, variance, maximum, minimum and last of the watched samples; largest_slope and smallest_slope
         (difference quotient between samples, per unit of time); error (root mean square difference from the target

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from regulome import devices
 from regulome.circuits.network import CircuitNetwork, new_network, replicate_generators, same_for_all_targets, simulate
+from regulome.circuits.noise import noise_at, noise_keys
 from regulome.circuits.optimisers import OPTIMISERS
 from regulome.circuits.task import Task
 from regulome.errors import UserError, closest
@@ -128,22 +129,6 @@ def replicate_loss(task: Task, trajectory: Tensor, targets: Tensor, stationary: 
     return (errors + 1e-12).sqrt()  # the root has no slope at zero
 
 
-def truncated_noise(generators: list[np.random.Generator], sd: float, shape: tuple[int, ...]) -> Tensor:
-    """(R, *shape) normal numbers cut at two standard deviations, each replicate's from its own generator."""
-    count = int(np.prod(shape))
-    spare = count // 10 + 50  # 4.6 % fall outside; a shortage is filled by drawing again
-    kicks = np.empty((len(generators), count), dtype=np.float32)
-    for row, rng in zip(kicks, generators, strict=True):
-        filled = 0
-        while filled < count:
-            values = rng.standard_normal(count - filled + spare, dtype=np.float32)
-            values = values[np.abs(values) <= 2][: count - filled]
-            row[filled : filled + len(values)] = values
-            filled += len(values)
-    kicks *= np.float32(sd)
-    return torch.from_numpy(kicks.reshape(len(generators), *shape))
-
-
 def train(
     task: Task,
     settings: TrainingSettings,
@@ -153,6 +138,7 @@ def train(
     first: int = 0,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    start: CircuitNetwork | None = None,
 ) -> TrainingResult:
     """Train ``replicates`` networks for a task, all at once.
 
@@ -167,17 +153,22 @@ def train(
         "auto", "cpu" or "cuda"; the compiled trainer runs on the CPU only. The networks come back to the CPU.
     progress
         Called with (updates done, updates in all).
+    start
+        Networks whose weights and trained initial levels the training starts from, one a replicate; the optimiser
+        starts afresh, fixed initial levels and links are those of the task. Default: random networks.
 
     Raises
     ------
     UserError
-        If the links have the wrong shape, or the device is not to be had.
+        If the links have the wrong shape, ``start`` does not fit the task, or the device is not to be had.
     ValueError
         If a shared network is to be trained without a link that other targets of the same regulator keep.
     """
     device = devices.choose(device)
     generators = replicate_generators(seed, replicates, first)
     network = new_network(task, settings.architecture, settings.hidden, generators, settings.weight_sd)
+    if start is not None:
+        network = _with_weights(network, task, start)
     if links is not None:
         network = _with_links(network, task, np.asarray(links))
     if settings.architecture == "shared" and not same_for_all_targets(network.links):
@@ -203,6 +194,18 @@ def _with_links(network: CircuitNetwork, task: Task, links: np.ndarray) -> Circu
     return replace(network, links=torch.tensor(np.broadcast_to(links & task.links, shape).copy(), dtype=torch.float32))
 
 
+def _with_weights(network: CircuitNetwork, task: Task, start: CircuitNetwork) -> CircuitNetwork:
+    """Put the weights and trained levels of ``start`` into a new network of the task."""
+    expected, found = ([tuple(t.shape) for t in n.tensors()] for n in (network, start))
+    if start.architecture != network.architecture or found != expected:
+        raise UserError(
+            f"task '{task.name}': the networks to start from are {start.architecture} with weights of shapes {found}, "
+            f"expected {network.architecture} with {expected}"
+        )
+    given = start.detach().to(torch.float32)
+    return replace(network, weights=given.weights, start=given.start)
+
+
 def _train_torch(task, settings, network, generators, device, progress) -> TrainingResult:
     replicates = network.replicates
     active = np.arange(replicates)  # replicates still in the batch
@@ -212,12 +215,13 @@ def _train_torch(task, settings, network, generators, device, progress) -> Train
     optimiser = OPTIMISERS[settings.optimiser](settings.rate)
     stationary = torch.from_numpy(task.stationary).to(device)
     fixed = [torch.tensor(a, dtype=torch.float32, device=device) for a in task.realise()] if not task.draw else None
+    keys = noise_keys(generators)
     for step in range(settings.steps):
         inputs, targets = fixed or _draw_cases(task, generators, device)
         noise = None
         if settings.noise:
             shape = (len(task.case_names), task.steps, len(task.genes))
-            noise = truncated_noise(generators, settings.noise, shape).to(device)
+            noise = torch.from_numpy(noise_at(keys, step, settings.noise, shape)).to(device)
         parameters = [p.requires_grad_() for p in network.tensors()]
         trajectory = simulate(network, inputs, task.dt, noise=noise)
         losses = replicate_loss(task, trajectory, targets, stationary)
@@ -233,7 +237,7 @@ def _train_torch(task, settings, network, generators, device, progress) -> Train
                 finished[int(active[position])] = network.detach().select([int(position)])
             if done.any():
                 keep = np.flatnonzero(~done)
-                active, generators = active[keep], [generators[i] for i in keep]
+                active, generators, keys = active[keep], [generators[i] for i in keep], keys[keep]
                 if not len(active):
                     break
                 network = network.detach().select(keep)
