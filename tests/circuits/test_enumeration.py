@@ -63,7 +63,9 @@ def test_conditions_refuse_in_turn(found):
 
 def test_many_successes_are_artefacts_of_the_step(found):
     table = step_size.survival(found, CRITERION, steps=(0.25, 0.05))
-    shares = dict(zip(zip(table["method"], table["dt"], strict=True), table["share"], strict=True))
+    once = table[table["longer"] == 1]
+    shares = dict(zip(zip(once["method"], once["dt"], strict=True), once["share"], strict=True))
+    assert table["share"].iloc[-1] < shares["rk4", 0.125]  # some oscillations die slowly
     assert shares["euler", 0.25] == 1
     assert 0.15 < shares["euler", 0.05] < 0.7  # released sets: 0.40
     exact = step_size.converged(CRITERION)
@@ -80,6 +82,16 @@ def test_many_successes_are_artefacts_of_the_step(found):
             assert hill.controlled_oscillation(*curves)[0] == survives[0]
             checked += 1
     assert checked == 8
+
+
+def test_a_prolonged_run_ends_with_a_window_of_the_same_length():
+    longer = step_size.prolonged(CRITERION, 10)
+    for name, run in longer.runs.items():
+        assert (run.length, run.length - run.watch) == (2000, 100)
+        np.testing.assert_array_equal(run.inputs, CRITERION.runs[name].inputs)
+    two_phases = read_criterion(paths.mini_data() / "criteria" / "adaptation.yaml")
+    with pytest.raises(UserError, match="has 2 phases"):
+        step_size.prolonged(two_phases)
 
 
 def test_given_parameters_are_judged_like_drawn_ones(found):

@@ -11,6 +11,7 @@ from regulome.circuits.criteria import Criterion
 from regulome.circuits.enumeration import Enumeration, judge
 from regulome.circuits.hill import hill_rates, simulate_hill
 from regulome.circuits.hill_kernel import draw
+from regulome.errors import UserError
 
 STEPS = (0.25, 0.2, 0.1, 0.05, 0.025, 0.0125)
 
@@ -21,6 +22,23 @@ def converged(criterion: Criterion, dt: float = 0.125) -> Criterion:
     A screen by the Euler map would not do: it also kills oscillators, by overshooting into a state of no production.
     """
     return criterion.with_step(dt, "rk4")
+
+
+def prolonged(criterion: Criterion, factor: int = 10) -> Criterion:
+    """The criterion on a window of the same length at the end of longer runs: a damped oscillation has died by then.
+
+    Raises
+    ------
+    UserError
+        If a run has more than one phase, so that it is not clear which to prolong.
+    """
+    runs = {}
+    for name, run in criterion.runs.items():
+        if len(run.steps) > 1:
+            raise UserError(f"criterion '{criterion.name}': run '{name}' has {len(run.steps)} phases, expected one")
+        length = run.length * factor
+        runs[name] = replace(run, steps=np.array([length]), watch=length - (run.length - run.watch))
+    return replace(criterion, runs=runs)
 
 
 def survivors(found: Enumeration, criterion: Criterion, shared: bool = False) -> list[np.ndarray]:
@@ -40,22 +58,23 @@ def survival(found: Enumeration, criterion: Criterion, steps=STEPS, exact: float
     Returns
     -------
     DataFrame
-        One row an integration (Euler with each of ``steps``, Runge-Kutta with twice ``exact`` and with ``exact``):
-        method, dt, sets (number that survive), share of those found, oscillating (share that still meets the
-        conditions of the first run), topologies with at least two surviving sets.
+        One row an integration: Euler with each of ``steps``, Runge-Kutta with twice ``exact``, with ``exact``, and with
+        ``exact`` in runs ten times as long (a window of the same length at their end). Columns method, dt, longer (how
+        many times the run is prolonged), sets (number that survive), share of those found, oscillating (share that
+        still meets the conditions of the first run), topologies with at least two surviving sets.
     """
     leading = criterion.success[0].runs[0]
     swings = replace(criterion, success=tuple(c for c in criterion.success if c.runs == [leading]))
     total = found.hits.sum()
     rows = []
-    for method, dt in [*(("euler", dt) for dt in steps), ("rk4", 2 * exact), ("rk4", exact)]:
-        kept = survivors(found, criterion.with_step(dt, method))
-        swinging = survivors(found, swings.with_step(dt, method))
+    ways = [*(("euler", dt, 1) for dt in steps), ("rk4", 2 * exact, 1), ("rk4", exact, 1), ("rk4", exact, 10)]
+    for method, dt, longer in ways:
+        kept, swinging = (survivors(found, prolonged(c.with_step(dt, method), longer)) for c in (criterion, swings))
         counts = np.array([k.sum() for k in kept])
         share = counts.sum() / total if total else np.nan
         still = sum(int(k.sum()) for k in swinging) / total if total else np.nan
-        rows.append((method, dt, int(counts.sum()), share, still, int((counts >= 2).sum())))
-    return pd.DataFrame(rows, columns=["method", "dt", "sets", "share", "oscillating", "topologies"])
+        rows.append((method, dt, longer, int(counts.sum()), share, still, int((counts >= 2).sum())))
+    return pd.DataFrame(rows, columns=["method", "dt", "longer", "sets", "share", "oscillating", "topologies"])
 
 
 def examples(found: Enumeration, criterion: Criterion, exact: Criterion, count: int = 2) -> pd.DataFrame:
