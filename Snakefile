@@ -62,6 +62,20 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 60},
         "seconds": {"mini": 97, "paper": 460},
     },
+    "36_cellular_automata": {
+        "about": "Cellular automata with known links, learned from sparse frames and read out (Shen et al. 2021, Fig. 6).",
+        "figures": [
+            "training_loss", "fig6ab_prediction", "fig6d_rates", "fig6e_confusion", "fig6fg_roc", "fig6h_areas",
+            "training_length",
+        ],
+        "tables": ["table_search", "table_strength"],
+        "reads": {"mini": ["data/mini/automata/models.csv"], "paper": []},
+        "data": {"mini": [], "paper": ["ca_ground_truth_models"]},
+        "check": "regulome.circuits.automata_truth:check_inputs",
+        "mem_mb": 3000,
+        "minutes": {"mini": 10, "paper": 120},
+        "seconds": {"mini": 60, "paper": 2000},
+    },
 }
 
 import os
