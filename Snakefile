@@ -33,6 +33,20 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 60},
         "seconds": {"mini": 65, "paper": 450},
     },
+    "32_controlled_oscillation": {
+        "about": "Controlled oscillation: 200 trainings, their topologies against the enumeration (Shen et al. 2021, Fig. 3).",
+        "figures": [
+            "fig3b_fits", "test_levels", "step_sizes", "topology_counts", "frequent_topologies", "read_outs",
+            "monotonicity", "fig3d_venn", "fig3e_probabilities", "conversion", "fig3f_graph", "left_branch",
+            "training_grid",
+        ],
+        "tables": ["table_cores"],
+        "reads": ["data/mini/tasks/controlled_oscillation.yaml"],
+        "after": ["33_hill_enumeration"],
+        "mem_mb": 3000,
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 65, "paper": 900},
+    },
     "33_hill_enumeration": {
         "about": "Every Hill circuit of two genes and two inputs: which oscillate on demand, and which only on the Euler map.",
         "figures": ["random_draws", "step_size", "fig3_counts", "converged_counts", "adaptation_motifs"],
@@ -41,6 +55,18 @@ STEPS = {
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
         "seconds": {"mini": 100, "paper": 600},
+    },
+    "34_sparse_oscillators": {
+        "about": "Three-gene oscillators: sparsening, tree of deletions, p53 module, Hill transfer (Shen et al. 2021, Fig. 4).",
+        "figures": [
+            "fig4a_trajectories", "fig4a_phenotypes", "fig4bc_classes", "fig4_tree", "control", "hill_transfer",
+            "fig4d_p53",
+        ],
+        "tables": ["table_phenotypes", "table_classes", "table_cutoff", "table_transfer", "table_steeper"],
+        "reads": ["data/mini/tasks/three_gene_oscillation.yaml", "data/mini/criteria/three_gene_oscillation.yaml"],
+        "mem_mb": 2000,
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 100, "paper": 1200},
     },
     "35_gap_genes": {
         "about": "Gap genes of the fruit fly: network from the expression pattern, Kr mutant (Shen et al. 2021, Fig. 5).",

@@ -1,6 +1,7 @@
-"""The command line: run, check, report, data. Every command imports only what it needs."""
+"""The command line: run, check, report, design, enumerate, data. Every command imports only what it needs."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,6 +76,46 @@ def report(profile: Profile = "mini") -> None:
     from regulome import report as pages
 
     print(pages.build(profile))
+
+
+@app.command()
+def design(
+    task: Annotated[Path, typer.Argument(help="Task in YAML: inputs, target curves, initial levels.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results: new, empty, or an earlier design.")],
+    replicates: Annotated[int, typer.Option(help="Networks to train.")] = 32,
+    updates: Annotated[int, typer.Option(help="Updates of each training.")] = 4001,
+    noise: Annotated[float, typer.Option(help="Noise during training, standard deviation of f.")] = 0.05,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2021,
+    cutoff: Annotated[float, typer.Option(help="Smallest link value that counts as a link.")] = 5e-4,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Threads (default: all cores).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder with other content.")] = False,
+) -> None:
+    """Design a circuit: task in YAML to topologies, a Hill circuit, SBML and GraphML.
+
+    Ends with status 0 if the circuit does what the task asks, with 3 if it does not.
+    """
+    from regulome.circuits import design_command
+
+    settings = dict(replicates=replicates, updates=updates, noise=noise, seed=seed, cutoff=cutoff, device=device)
+    if not design_command.run(task, out, settings, threads, force):
+        raise typer.Exit(3)
+
+
+@app.command("enumerate")
+def enumerate_circuits(
+    criterion: Annotated[Path, typer.Argument(help="Criterion in YAML: runs and conditions on them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results: new, empty, or an earlier enumeration.")],
+    sets: Annotated[int, typer.Option(help="Random parameter sets of each topology.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed of the parameters.")] = 2021,
+    method: Annotated[str, typer.Option(help="converged, or euler: the map with the criterion's dt.")] = "converged",
+    threads: Annotated[int | None, typer.Option(help="Threads (default: all cores).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder with other content.")] = False,
+) -> None:
+    """Try every topology with random Hill parameters: which of them meet a criterion, and how often."""
+    from regulome.circuits import survey
+
+    survey.run(criterion, out, survey.SurveySettings(sets, seed, method), threads, force)
 
 
 @data_app.command("list")
