@@ -297,14 +297,14 @@ with pd.option_context("display.max_rows", None, "display.max_colwidth", 90):
 # whose links are drawn independently, each as often as in the runs, hit nearly as often. What training finds is the
 # sign of single links (above all a negative loop between the genes), and that is far better than a uniform draw.
 #
-# A hit is a statement about the topology. A gradient from a few random starts finds fewer Hill circuits than 160,000
-# random sets do. Hill circuits fitted to a network's own trajectories hardly come closer than its mean levels, and do
-# not oscillate; and in about a quarter of the links the slope of $f$ changes sign, so that their sign is one of an
-# average. Nearly all networks oscillate at every Euler step, faster and less widely at small ones, which most
-# successes of the enumeration do not (notebook 33). The right branch is a matter of the starting point: with $g_2$
-# high at the start and the oscillation trained first, the same task ends in the left branch. The squared error under
-# $I_1$ is above the published one; without noise it is 1.5, which speaks against noise in the published trainings,
-# while the topologies speak for it.
+# A hit is a statement about the topology. A gradient search from screened random starts converts about as many
+# topologies as 160,000 random sets of each do. Hill circuits fitted to a network's own trajectories hardly come closer
+# than its mean levels, and do not oscillate; and in about a quarter of the links the slope of $f$ changes sign, so
+# that their sign is one of an average. Nearly all networks oscillate at every Euler step, faster and less widely at
+# small ones, which most successes of the enumeration do not (notebook 33). The right branch is a matter of the
+# starting point: with $g_2$ high at the start and the oscillation trained first, the same task ends in the left
+# branch. The squared error under $I_1$ is above the published one; without noise it is 1.5, which speaks against noise
+# in the published trainings, while the topologies speak for it.
 #
 # What would make this notebook wrong: trainings that fail, topologies that are not those published, a probability
 # outside its band.

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from regulome import cli, paths
 from regulome.circuits import codes, design_command
+from regulome.circuits.codes import in_words
 from regulome.circuits.design import CircuitSearch, DesignSettings, first_candidates, perturbed, topology_table
-from regulome.circuits.design_bench import bench, in_words
+from regulome.circuits.design_bench import bench
 from regulome.circuits.design_files import check_folder
 from regulome.circuits.hill_fit import HillCircuits
 from regulome.circuits.task_file import read_task, task_from_dict

@@ -35,7 +35,7 @@ def test_every_topology_is_judged_and_its_circuit_passes(criterion_file, tmp_pat
     table = pd.read_csv(out / "topologies.csv")
     assert len(table) == 9 and table["sets"].sum() == found.hits.sum()
     best = table.iloc[0]
-    assert best["topology"][0] == "+" and best["in_words"].startswith("I → g1")
+    assert best["topology"][0] == "+" and best["in_words"].startswith("I -> g1")
     assert (table[~table["topology"].str.startswith("+")]["sets"] == 0).all()  # nothing else makes g1 when I is on
     circuits = pd.read_csv(out / "circuits.csv")
     criterion = read_criterion(criterion_file)

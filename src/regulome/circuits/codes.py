@@ -32,3 +32,12 @@ def decode(codes, n_inputs: int = 2, n_genes: int = 2) -> np.ndarray:
             raise UserError(f"topology '{code}': expected {links} characters, each one of '-', '0' and '+'")
     flat = np.array([[CHARACTERS.index(c) - 1 for c in code] for code in codes], dtype=np.int8)
     return flat.reshape(len(flat), n_inputs + n_genes, n_genes)
+
+
+def in_words(signs: np.ndarray, regulators, genes) -> str:
+    """Links as text: "I -> g1, g2 -| g1"."""
+    rows, columns = np.nonzero(signs)
+    arrows = {1: "->", -1: "-|"}
+    return ", ".join(
+        f"{regulators[i]} {arrows[int(signs[i, j])]} {genes[j]}" for i, j in zip(rows, columns, strict=True)
+    )

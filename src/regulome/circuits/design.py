@@ -12,8 +12,8 @@ import pandas as pd
 
 from regulome import devices
 from regulome.circuits.canonical import canonical, symmetries
-from regulome.circuits.codes import decode, encode
-from regulome.circuits.design_bench import Bench, bench, in_words
+from regulome.circuits.codes import decode, encode, in_words
+from regulome.circuits.design_bench import Bench, bench
 from regulome.circuits.hill_fit import HillCircuits, fit_to_task
 from regulome.circuits.mutation import Protocol, link_values
 from regulome.circuits.mutation import signs as signs_of

@@ -102,12 +102,3 @@ def bench(task: Task, seed: int) -> Bench:
         raise UserError(f"task '{task.name}': every target is the same level: no circuit is needed")
     arrays = (np.stack([table[s, c] for s, c in kept]) for table in (inputs, targets))
     return Bench(task, *arrays, initial[[c for _, c in kept]], tuple(names), baseline, (inputs, targets))
-
-
-def in_words(signs: np.ndarray, regulators, genes) -> str:
-    """Links as text: "I -> g1, g2 -| g1"."""
-    rows, columns = np.nonzero(signs)
-    arrows = {1: "->", -1: "-|"}
-    return ", ".join(
-        f"{regulators[i]} {arrows[int(signs[i, j])]} {genes[j]}" for i, j in zip(rows, columns, strict=True)
-    )

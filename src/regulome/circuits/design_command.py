@@ -50,7 +50,7 @@ def run(task_file: Path, out: Path, settings: dict, threads: int | None, force: 
     if threads is not None and threads < 1:
         raise UserError(f"--threads is {threads}, expected at least 1")
     bench(task, chosen.seed)  # refuses a task without a function before anything is trained
-    design_files.check_folder(out, force)
+    design_files.check(out, force)
     torch.set_num_threads(threads or os.cpu_count() or 1)
     began, bar = time.monotonic(), Bar()
     try:

@@ -6,8 +6,6 @@ files (design.json) last. A folder with other content is refused before anything
 
 import hashlib
 import io
-import json
-import os
 import tempfile
 from dataclasses import asdict
 from itertools import pairwise
@@ -21,7 +19,7 @@ from regulome import __version__
 from regulome.circuits.codes import encode
 from regulome.circuits.design import ACCEPTED, KEPT, Design
 from regulome.circuits.sbml import to_sbml
-from regulome.errors import UserError
+from regulome.command_folder import as_json, check_folder, place
 from regulome.network_graph import signed_graph
 from regulome.tables import csv_bytes
 
@@ -29,49 +27,20 @@ MANIFEST = "design.json"
 FRAGILE = 0.25  # share of parameter sets that keep the function
 
 
-def check_folder(folder: Path, force: bool = False) -> None:
-    """Refuse a folder that holds anything but an earlier design.
-
-    Raises
-    ------
-    UserError
-        If it is a file, cannot be made, or has other content and ``force`` is not set.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder}: found a file, expected a folder")
-    if not folder.exists():
-        parent = next((p for p in folder.resolve().parents if p.exists()), None)
-        if parent is None or not parent.is_dir() or not os.access(parent, os.W_OK):
-            raise UserError(f"--out {folder}: cannot be made; expected a place that can be written")
-        return
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"--out {folder}: cannot be written")
-    foreign = sorted({p.name for p in folder.iterdir()} - set(_listed(folder)) - {MANIFEST})
-    if foreign and not force:
-        raise UserError(
-            f"--out {folder}: holds {', '.join(foreign[:3])}{' and more' if len(foreign) > 3 else ''}, which this "
-            "command did not write; expected an empty or new folder, an earlier design, or --force"
-        )
-
-
-def _listed(folder: Path) -> list[str]:
-    """Files that an earlier design left, by its manifest."""
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return [str(name) for name in content["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+def check(folder: Path, force: bool = False) -> None:
+    """Refuse a folder that holds anything but an earlier design (`regulome.command_folder.check_folder`)."""
+    check_folder(folder, MANIFEST, force)
 
 
 def write(result: Design, task_file: Path, folder: Path) -> None:
     """Write all files of a design; earlier ones of the same folder are replaced."""
     content = {"summary.md": summary(result).encode()}
     content |= {"topologies.csv": csv_bytes(result.topologies), "candidates.csv": csv_bytes(result.candidates)}
-    content |= {"cases.csv": csv_bytes(case_table(result)), "circuit.json": _json(circuit_dict(result))}
+    content |= {"cases.csv": csv_bytes(case_table(result)), "circuit.json": as_json(circuit_dict(result))}
     content |= {"circuit.xml": circuit_sbml(result).encode(), "circuit.graphml": _graphml(circuit_graph(result))}
     content |= _figure(result)
     digest = hashlib.sha256(task_file.read_bytes()).hexdigest()
-    content[MANIFEST] = _json(
+    content[MANIFEST] = as_json(
         {
             "made_by": f"regulome {__version__}, command design",
             "task": {"file": task_file.name, "sha256": digest},
@@ -80,24 +49,7 @@ def write(result: Design, task_file: Path, folder: Path) -> None:
             "files": sorted([*content, MANIFEST]),
         }
     )
-    _place(content, folder)
-
-
-def _place(content: dict[str, bytes], folder: Path) -> None:
-    """Write beside the folder, then move in; the manifest comes last, files of an earlier design that are left go."""
-    old = set(_listed(folder)) - set(content)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.resolve().parent, prefix=".design-") as temporary:
-            for name, data in content.items():
-                (Path(temporary) / name).write_bytes(data)
-            for name in sorted(content, key=lambda n: n == MANIFEST):
-                os.replace(Path(temporary) / name, folder / name)
-        for name in old:
-            if Path(name).name == name:
-                (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {folder}: cannot be written ({error.strerror})") from None
+    place(content, folder, MANIFEST)
 
 
 def _figure(result: Design) -> dict[str, bytes]:
@@ -113,10 +65,6 @@ def _figure(result: Design) -> dict[str, bytes]:
         files = save(fig, table, "design", temporary)
         plt.close(fig)
         return {file.name: file.read_bytes() for file in files}
-
-
-def _json(content: dict) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _graphml(graph: nx.DiGraph) -> bytes:

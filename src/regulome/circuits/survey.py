@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from regulome import __version__
-from regulome.circuits.codes import encode
+from regulome.circuits.codes import encode, in_words
 from regulome.circuits.criteria import Criterion, read_criterion
 from regulome.circuits.enumeration import Enumeration, enumerate_topologies
 from regulome.circuits.hill import topologies
@@ -102,15 +102,9 @@ def _names(criterion: Criterion) -> list[str]:
     return link_names((*criterion.inputs, *criterion.genes), criterion.genes)
 
 
-def in_words(signs: np.ndarray, names: list[str]) -> str:
-    """Links of a topology (N, G) as text: "I → g1, g2 ⊣ g1"."""
-    pairs = zip(signs.reshape(-1), names, strict=True)
-    return ", ".join(name.replace("->", "→" if sign > 0 else "⊣") for sign, name in pairs if sign)
-
-
 def topology_table(found: Enumeration, criterion: Criterion) -> pd.DataFrame:
     """One row a topology, most successful first: name, links, links in words, sets, share with 95 % interval."""
-    names = _names(criterion)
+    regulators = (*criterion.inputs, *criterion.genes)
     intervals = {
         int(h): binomtest(int(h), found.sets).proportion_ci(method="wilson") for h in np.unique(found.hits)
     }  # fmt: skip
@@ -118,7 +112,9 @@ def topology_table(found: Enumeration, criterion: Criterion) -> pd.DataFrame:
         {
             "topology": encode(found.signs),
             "links": (found.signs != 0).sum((1, 2)),
-            "in_words": [in_words(signs, names) for signs in found.signs],
+            "in_words": [
+                in_words(signs, (*criterion.inputs, *criterion.genes), criterion.genes) for signs in found.signs
+            ],
             "sets": found.hits,
             "share": found.hits / found.sets,
             "low": [intervals[int(h)].low for h in found.hits],
