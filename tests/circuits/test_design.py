@@ -10,11 +10,10 @@ import torch
 from typer.testing import CliRunner
 
 from regulome import cli, paths
-from regulome.circuits import codes, design_command
+from regulome.circuits import codes, design_command, design_files
 from regulome.circuits.codes import in_words
 from regulome.circuits.design import CircuitSearch, DesignSettings, first_candidates, perturbed, topology_table
 from regulome.circuits.design_bench import bench
-from regulome.circuits.design_files import check_folder
 from regulome.circuits.hill_fit import HillCircuits
 from regulome.circuits.task_file import read_task, task_from_dict
 from regulome.errors import UserError
@@ -130,9 +129,9 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, content, force, mess
         (tmp_path / name).write_text("mine")
     if message:
         with pytest.raises(UserError, match=message):
-            check_folder(tmp_path, force)
+            design_files.check(tmp_path, force)
     else:
-        check_folder(tmp_path, force)
+        design_files.check(tmp_path, force)
     assert all((tmp_path / name).read_text() == "mine" for name in content)
 
 

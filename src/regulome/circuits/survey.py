@@ -112,9 +112,7 @@ def topology_table(found: Enumeration, criterion: Criterion) -> pd.DataFrame:
         {
             "topology": encode(found.signs),
             "links": (found.signs != 0).sum((1, 2)),
-            "in_words": [
-                in_words(signs, (*criterion.inputs, *criterion.genes), criterion.genes) for signs in found.signs
-            ],
+            "in_words": [in_words(signs, regulators, criterion.genes) for signs in found.signs],
             "sets": found.hits,
             "share": found.hits / found.sets,
             "low": [intervals[int(h)].low for h in found.hits],
