@@ -21,7 +21,7 @@
 # **Reads** the criteria in `data/mini/criteria/` (your own YAML file works the same way). **Writes**
 # `figures/<profile>/33_hill_enumeration/`, of which `table_topologies.csv` is read by notebook 32. About a minute and a
 # half on one core in `mini` (the 640 topologies that can oscillate, two seeds), five minutes on two cores in `paper`
-# (all 2304, three seeds).
+# (all 2304, five seeds).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)
