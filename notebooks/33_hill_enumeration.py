@@ -20,7 +20,7 @@
 #
 # **Reads** the criteria in `data/mini/criteria/` (your own YAML file works the same way). **Writes**
 # `figures/<profile>/33_hill_enumeration/`, of which `table_topologies.csv` is read by notebook 32. About a minute and a
-# half on one core in `mini` (the 640 topologies that can oscillate, two seeds), five minutes on two cores in `paper`
+# half on one core in `mini` (the 640 topologies that can oscillate, two seeds), seven minutes on two cores in `paper`
 # (all 2304, five seeds).
 
 # %% tags=["parameters"]
@@ -233,10 +233,10 @@ with pd.option_context("display.max_rows", None):
     display(out.results()[["quantity", "ours", "low", "high", "published", "verdict"]])
 
 # %% [markdown]
-# How to read it. The published list of 104 topologies is one draw from a distribution whose mean is a little above it,
-# and a property of the Euler map with step 0.25: two thirds of its parameter sets do not oscillate when the equations
-# are solved, and of those that do many die out slowly. A topology with many successful sets is robust to both; one
-# with two or three may be neither.
+# How to read it. The published list of 104 topologies is one draw from a distribution around that number, and a
+# property of the Euler map with step 0.25: two thirds of its parameter sets do not oscillate when the equations are
+# solved, and of those that do many die out slowly. A topology with many successful sets is robust to both; one with
+# two or three may be neither.
 
 # %% [markdown]
 # What would make this notebook wrong: another space of topologies, successes outside the class that theory allows, or
