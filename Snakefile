@@ -45,7 +45,7 @@ STEPS = {
         "after": ["33_hill_enumeration"],
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 85, "paper": 900},
+        "seconds": {"mini": 85, "paper": 990},
     },
     "33_hill_enumeration": {
         "about": "Every Hill circuit of two genes and two inputs: which oscillate on demand, and which only on the Euler map.",
