@@ -10,10 +10,32 @@ FOLDERS = {"REGULOME_OUTPUT": "figures", "REGULOME_BUILD": "build", "REGULOME_RE
 
 
 def pytest_collection_modifyitems(items):
-    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out."""
-    for item in items:
-        if item.path.suffix == ".ipynb":
-            item.add_marker("notebooks")
+    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out, and put those that others read first."""
+    places = [place for place, item in enumerate(items) if item.path.suffix == ".ipynb"]
+    notebooks = [items[place] for place in places]
+    for item in notebooks:
+        item.add_marker("notebooks")
+    if notebooks:
+        order = _running_order()
+        notebooks.sort(key=lambda item: order.get(item.path.stem, 0))
+    for place, item in zip(places, notebooks, strict=True):
+        items[place] = item
+
+
+def _running_order() -> dict[str, int]:
+    """Place of each step when every step comes after those whose outputs it reads."""
+    from regulome import steps
+
+    table, order = steps.table(), {}
+
+    def visit(slug: str) -> None:
+        for earlier in table[slug].get("after", []):
+            visit(earlier)
+        order.setdefault(slug, len(order))
+
+    for slug in table:
+        visit(slug)
+    return order
 
 
 @pytest.hookimpl(wrapper=True)
