@@ -66,7 +66,7 @@ def measure(task: Task, updates: int = 20, replicates: int = 200, one_by_one: in
         for _, run in trainers(task, 1, replicates, 1).values():
             run()  # compilation and first allocations are not timed
         timed = trainers(task, updates, replicates, one_by_one)
-        seconds = [[_seconds(run) for _, run in timed.values()] for _ in range(rounds)]
+        seconds = [[elapsed(run) for _, run in timed.values()] for _ in range(rounds)]
     finally:
         torch.set_num_threads(before)
     counts = [count for count, _ in timed.values()]
@@ -77,7 +77,8 @@ def measure(task: Task, updates: int = 20, replicates: int = 200, one_by_one: in
     return table
 
 
-def _seconds(run: Callable) -> float:
+def elapsed(run: Callable) -> float:
+    """Wall seconds of one call."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

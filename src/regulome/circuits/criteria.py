@@ -28,6 +28,7 @@ import numpy as np
 
 from regulome.circuits.hill_kernel import NAMES, Integration, Run
 from regulome.circuits.task import sample_times
+from regulome.circuits.task_file import finite_number, refuse_unknown
 from regulome.errors import UserError, closest
 from regulome.expression import Expression
 from regulome.yaml_lines import read_yaml
@@ -128,9 +129,7 @@ def criterion_from_dict(content: dict, where: str = "criterion") -> Criterion:
     """Build a criterion from the mapping that a YAML file holds."""
     if not isinstance(content, dict):
         raise UserError(f"{where}: found {type(content).__name__}, expected a mapping with the fields of a criterion")
-    for name in content:
-        if name not in _FIELDS:
-            raise UserError(f"{where}: unknown field '{name}'{closest(name, _FIELDS)}; known: {', '.join(_FIELDS)}")
+    refuse_unknown(content, _FIELDS, where)
     for name in ("name", "genes", "inputs", "dt", "steps", "runs", "success"):
         if name not in content:
             raise UserError(f"{where}: field '{name}' is missing")
@@ -139,7 +138,7 @@ def criterion_from_dict(content: dict, where: str = "criterion") -> Criterion:
     watch = _whole(content.get("watch", steps // 2), f"{where}: watch", 0)
     if watch >= steps:
         raise UserError(f"{where}: watch is {watch}, expected less than the {steps} steps")
-    dt = _number(content["dt"], f"{where}: dt")
+    dt = finite_number(content["dt"], f"{where}: dt")
     if not 0 < dt < 1:
         raise UserError(f"{where}: dt is {dt:g}, expected 0 < dt < 1 (a larger Euler step overshoots the decay)")
     targets = _targets(content.get("targets") or {}, genes, (steps, dt), f"{where}: targets")
@@ -178,25 +177,16 @@ def _whole(value, where: str, low: int) -> int:
     return value
 
 
-def _number(value, where: str) -> float:
-    try:
-        if isinstance(value, bool) or not np.isfinite(number := float(value)):
-            raise ValueError
-    except (TypeError, ValueError):
-        raise UserError(f"{where}: found {value!r}, expected a finite number") from None
-    return number
-
-
 def _start(value, genes, where: str) -> np.ndarray:
     if not isinstance(value, dict):
-        return np.full(len(genes), _number(value, where))
+        return np.full(len(genes), finite_number(value, where))
     for name in value:
         if name not in genes:
             raise UserError(f"{where}: '{name}' is no gene of the criterion{closest(name, genes)}")
     missing = [gene for gene in genes if gene not in value]
     if missing:
         raise UserError(f"{where}: no level for '{missing[0]}'")
-    return np.array([_number(value[gene], f"{where}: {gene}") for gene in genes])
+    return np.array([finite_number(value[gene], f"{where}: {gene}") for gene in genes])
 
 
 def _runs(content, inputs, shape, targets, where: str) -> dict[str, Run]:
@@ -219,7 +209,7 @@ def _runs(content, inputs, shape, targets, where: str) -> dict[str, Run]:
             missing = [i for i in inputs if i not in phase]
             if missing:
                 raise UserError(f"{here}: no level for input '{missing[0]}'")
-            levels.append([_number(phase[i], f"{here}: {i}") for i in inputs])
+            levels.append([finite_number(phase[i], f"{here}: {i}") for i in inputs])
             lengths.append(_whole(phase.get("steps", steps), f"{here}: steps", 1))
         if sum(lengths) != steps:
             raise UserError(f"{here}: its phases have {sum(lengths)} steps together, expected {steps}")

@@ -20,6 +20,7 @@ import pandas as pd
 import typer
 
 from regulome import paths
+from regulome.circuits.benchmark import elapsed
 from regulome.circuits.criteria import Criterion, read_criterion
 from regulome.circuits.enumeration import enumerate_topologies
 from regulome.circuits.hill import can_oscillate, connected, simulate_hill, topologies
@@ -77,7 +78,7 @@ def measure(sets: int = 40_000, exact_sets: int = 5, count: int = 12, rounds: in
         "LSODA (scipy)": (exact_sets, exact),
     }
     compiled()  # compilation is not timed
-    seconds = np.array([[_seconds(run) for _, run in methods.values()] for _ in range(rounds)])
+    seconds = np.array([[elapsed(run) for _, run in methods.values()] for _ in range(rounds)])
     steps = np.array([number * len(chosen) * length for number, _ in methods.values()])
     table = pd.DataFrame({"method": list(methods), "steps": steps, "seconds": np.median(seconds, axis=0)})
     table["million_steps_per_second"] = table["steps"] / table["seconds"] / 1e6
@@ -104,12 +105,6 @@ def _criterion() -> Criterion:
 def _space() -> np.ndarray:
     signs = topologies()
     return signs[connected(signs)]
-
-
-def _seconds(run) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def main(

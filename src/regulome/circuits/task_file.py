@@ -54,7 +54,7 @@ def task_from_dict(content: dict, where: str = "task", folder: Path | None = Non
     """Build a task from the mapping that a YAML file holds; ``folder`` is where its table lies."""
     if not isinstance(content, dict):
         raise UserError(f"{where}: found {type(content).__name__}, expected a mapping with the fields of a task")
-    _known(content, _FIELDS, where)
+    refuse_unknown(content, _FIELDS, where)
     for name in ("name", "genes", "steps", "dt"):
         if name not in content:
             raise UserError(f"{where}: field '{name}' is missing")
@@ -62,7 +62,7 @@ def task_from_dict(content: dict, where: str = "task", folder: Path | None = Non
     steps = content["steps"]
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
         raise UserError(f"{where}: steps is {steps!r}, expected a whole number of at least 1")
-    dt = _number(content["dt"], f"{where}: dt")
+    dt = finite_number(content["dt"], f"{where}: dt")
     draw = _ranges(content.get("draw") or {}, f"{where}: draw")
     cases = _table_cases(content, where, folder) if "table" in content else _named_cases(content, where)
 
@@ -149,7 +149,7 @@ def _named_cases(content: dict, where: str):
             raise UserError(f"{where}: cases: found the name {name!r}, expected text; put it in quotes")
         if not isinstance(case, dict):
             raise UserError(f"{where}: cases: {name}: found {case!r}, expected a mapping")
-        _known(case, _CASE_FIELDS, f"{where}: cases: {name}")
+        refuse_unknown(case, _CASE_FIELDS, f"{where}: cases: {name}")
         yield str(name), case, {}
 
 
@@ -159,7 +159,7 @@ def _table_cases(content: dict, where: str, folder: Path | None):
     each = content.get("each")
     if not isinstance(each, dict) or "cases" in content:
         raise UserError(f"{where}: a task with a table takes the field 'each' (one mapping) and no 'cases'")
-    _known(each, _CASE_FIELDS, f"{where}: each")
+    refuse_unknown(each, _CASE_FIELDS, f"{where}: each")
     path = (folder or Path()) / str(content["table"])
     table: pd.DataFrame = read_table(path)
     _refuse_reserved(table.columns, f"{path}: columns")
@@ -167,7 +167,8 @@ def _table_cases(content: dict, where: str, folder: Path | None):
         yield f"{path.name} row {line}", each, values
 
 
-def _known(content: dict, fields: Sequence[str], where: str) -> None:
+def refuse_unknown(content: dict, fields: Sequence[str], where: str) -> None:
+    """Raise a `UserError` that starts with ``where`` if a mapping has a field that is not one of ``fields``."""
     for name in content:
         if name not in fields:
             raise UserError(f"{where}: unknown field '{name}'{closest(name, fields)}; known: {', '.join(fields)}")
@@ -188,7 +189,8 @@ def _refuse_reserved(names, where: str) -> None:
         )
 
 
-def _number(value, where: str) -> float:
+def finite_number(value, where: str) -> float:
+    """A number as YAML gives it; a `UserError` that starts with ``where`` if it is none."""
     try:
         if isinstance(value, bool):
             raise ValueError
@@ -208,7 +210,7 @@ def _ranges(content, where: str) -> dict[str, tuple[float, float]]:
     for name, bounds in content.items():
         if not isinstance(bounds, list) or len(bounds) != 2:
             raise UserError(f"{where}: {name}: found {bounds!r}, expected [low, high]")
-        ranges[str(name)] = (_number(bounds[0], f"{where}: {name}"), _number(bounds[1], f"{where}: {name}"))
+        ranges[str(name)] = (finite_number(bounds[0], f"{where}: {name}"), finite_number(bounds[1], f"{where}: {name}"))
     return ranges
 
 
@@ -231,7 +233,7 @@ def _initial(content, genes: tuple[str, ...], where: str) -> np.ndarray:
     values = [content.get(name, 0.0) for name in genes]
     return np.array(
         [
-            np.nan if v == "trainable" else _number(v, f"{where}: initial: {g}")
+            np.nan if v == "trainable" else finite_number(v, f"{where}: initial: {g}")
             for g, v in zip(genes, values, strict=True)
         ]
     )
