@@ -7,6 +7,7 @@ checked against a short list before it is evaluated with NumPy.
 import ast
 import math
 import unicodedata
+from collections.abc import Mapping
 from functools import reduce
 
 import numpy as np
@@ -26,7 +27,7 @@ FUNCTIONS = {
     "max": lambda *values: reduce(np.maximum, values),
     "where": np.where,
 }
-_ARGUMENTS = {"where": (3, 3), "min": (1, None), "max": (1, None)}  # fewest and most; one for the others
+ARGUMENTS = {"where": (3, 3), "min": (1, None), "max": (1, None)}  # fewest and most; one for the others
 CONSTANTS = {"pi": np.pi, "e": np.e}
 _BINARY = {
     ast.Add: np.add,
@@ -43,7 +44,7 @@ class Expression:
     """One arithmetic expression over named variables.
 
     Numbers, variables, ``+ - * / ** %``, comparisons (0 or 1), the constants pi and e, and the functions of
-    ``FUNCTIONS`` are allowed; nothing else.
+    ``functions`` are allowed; nothing else.
 
     Parameters
     ----------
@@ -59,6 +60,9 @@ class Expression:
     UserError
         If the text is not an expression, or uses a name, function or construct that is not allowed.
     """
+
+    functions: Mapping = FUNCTIONS  # a language with more of them overrides both
+    arguments: Mapping = ARGUMENTS
 
     def __init__(self, text: str | float, variables, where: str = "expression"):
         self.text, self.where = str(text), where
@@ -97,16 +101,16 @@ class Expression:
                 return self._check(left, variables) | self._check(right, variables)
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
                 return self._check(left, variables) | self._check(right, variables)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in self.functions:
                 self._check_count(name, len(args))
                 return set().union(*(self._check(arg, variables) for arg in args))
-            case ast.Call(func=ast.Name(id=name)) if name not in FUNCTIONS:
-                raise UserError(f"{self.where}: unknown function '{name}'{closest(name, FUNCTIONS)} in '{self.text}'")
+            case ast.Call(func=ast.Name(id=name)) if name not in self.functions:
+                raise UserError(f"{self.where}: unknown function '{name}'{closest(name, self.functions)} in '{self.text}'")
         raise UserError(f"{self.where}: '{ast.unparse(node)}' in '{self.text}' is not arithmetic")
 
     def _check_count(self, name: str, count: int) -> None:
         """NumPy would take a second argument of exp as the array to write into."""
-        low, high = _ARGUMENTS.get(name, (1, 1))
+        low, high = self.arguments.get(name, (1, 1))
         if count < low or (high is not None and count > high):
             expected = f"{low}" if low == high else f"at least {low}"
             raise UserError(f"{self.where}: '{name}' in '{self.text}' has {count} arguments, expected {expected}")
@@ -133,7 +137,7 @@ class Expression:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 return np.asarray(_COMPARE[type(op)](self._value(left, values), self._value(right, values)), float)
             case ast.Call(func=ast.Name(id=name), args=args):
-                return FUNCTIONS[name](*(self._value(arg, values) for arg in args))
+                return self.functions[name](*(self._value(arg, values) for arg in args))
         raise AssertionError("checked on construction")
 
     def __repr__(self) -> str:
