@@ -13,6 +13,10 @@ changed; a new date without new content does not count.
 #   about    first sentence of the step's description
 #   figures  NAME stands for NAME.png, NAME.pdf and NAME.csv in figures/PROFILE/SLUG
 #   tables   NAME stands for NAME.csv there; every step also writes results.csv and manifest.json
+#   keeps    files in build/PROFILE/SLUG that later steps read, such as trained models
+#   shards   pieces that are made before the step, one job each, so that a cluster has something to spread:
+#            "maker" is the "module:function" that makes one, "count" the parameter that says how many there are, "uses"
+#            the parameters whose change makes them again; they lie in build/PROFILE/SLUG/shard_I.npz
 #   reads    files it reads, relative to this folder, beyond those that its parameters name
 #   data     keys of data/registry.yaml that it fetches
 #   after    steps whose outputs it reads
@@ -66,7 +70,7 @@ STEPS = {
         "reads": ["data/mini/tasks/three_gene_oscillation.yaml", "data/mini/criteria/three_gene_oscillation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 100, "paper": 1200},
+        "seconds": {"mini": 100, "paper": 815},
     },
     "35_gap_genes": {
         "about": "Gap genes of the fruit fly: network from the expression pattern, Kr mutant (Shen et al. 2021, Fig. 5).",
@@ -107,7 +111,7 @@ STEPS = {
 import os
 import sys
 
-from regulome import dependencies, locks, notebook, paths, steps
+from regulome import dependencies, locks, notebook, paths, shards, steps
 from regulome.errors import UserError, closest
 
 PROFILE = config.get("profile", "mini")
@@ -130,7 +134,10 @@ def plan():
             "threads": notebook.preflight(slug, PROFILE)["threads"],
             "input": names(dependencies.inputs(slug, PROFILE)),
             "data": dependencies.data_checksums(slug, PROFILE),
-            "output": names(steps.outputs(slug, PROFILE) + steps.executed(slug, PROFILE)),
+            "output": names(
+                steps.outputs(slug, PROFILE) + steps.kept(slug, PROFILE) + steps.executed(slug, PROFILE)
+            ),
+            "shards": names(shards.files(slug, PROFILE)),
             "entry": steps.step(slug, PROFILE),
         }
         for slug in steps.table()
@@ -162,7 +169,7 @@ rule all:
 for slug, step in PLAN.items():
     rule:
         name: slug
-        input: step["input"]
+        input: step["input"], step["shards"]
         output: step["output"]
         params: data=step["data"]
         log: f"{BUILD}/{slug}.log"
@@ -172,6 +179,16 @@ for slug, step in PLAN.items():
         message: "{rule}"
         shell: "regulome run {rule} --profile {PROFILE} 2>&1 | tee {log:q}"
     workflow.get_rule(slug).docstring = step["entry"]["about"]
+    if step["shards"]:
+        rule:
+            name: f"{slug}_shard"
+            input: names(shards.inputs(slug, PROFILE))
+            output: f"{BUILD}/{slug}/shard_{{index}}.npz"
+            params: slug=slug, made_from=shards.made_from(slug, PROFILE)
+            wildcard_constraints: index="[0-9]+"
+            resources: mem_mb=step["entry"]["mem_mb"], runtime=step["entry"]["minutes"]
+            message: "{rule} {wildcards.index}"
+            shell: "regulome shard {params.slug} {wildcards.index} --profile {PROFILE}"
 
 
 rule report:

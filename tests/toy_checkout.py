@@ -10,7 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 STEPS = """STEPS = {
-    "91_first": {"about": "Draws a line.", "figures": ["line"]},
+    "91_first": {
+        "about": "Draws a line.", "figures": ["line"], "keeps": ["line.txt"],
+        "shards": {"maker": "regulome.toy_maker:make", "count": "pieces", "uses": ["seed"]},
+    },
     "92_second": {"about": "Reads the line and makes a table.", "tables": ["table"], "after": ["91_first"]},
 }"""
 
@@ -29,6 +32,11 @@ profile: str = "mini"  # mini or paper (one of: mini, paper)
 seed: int = 1  # of the random numbers (>= 0)
 threads: int = 1  # of linear algebra (>= 1)
 points: int = 5  # on the line (>= 2)
+pieces: int = 2  # shards made before the step (>= 1)
+"""
+
+MAKER = """def make(values, index, file):
+    file.write_text(f"{index} of {values['pieces']}, seed {values['seed']}")
 """
 
 FIRST = (
@@ -45,7 +53,7 @@ import time
 
 import numpy as np
 import pandas as pd
-from regulome import figures, toy_first, toy_shared
+from regulome import figures, paths, shards, toy_first, toy_shared
 
 # %% [markdown]
 # ## Drawing
@@ -65,6 +73,9 @@ out.save(fig, line, "line", caption="A line.", section="Drawing")
 # %%
 time.sleep(float(os.environ.get("TOY_WAIT", "0")))  # between the first output and the last
 out.compare("y.mean", "mean", ours=float(line["y"].mean()), published=None, note="nothing to compare with")
+kept = paths.build(profile) / "91_first" / "line.txt"
+pieces = [file.read_text() for file in shards.files("91_first", profile)]
+kept.write_text("; ".join(pieces))
 out.close()
 """
 )
@@ -83,8 +94,9 @@ from regulome import figures, paths, toy_second, toy_shared
 
 # %%
 line = pd.read_csv(paths.figures(profile, "91_first") / "line.csv")
+kept = (paths.build(profile) / "91_first" / "line.txt").read_text()
 out = figures.Output("92_second", profile)
-table = pd.DataFrame({"sum": [toy_second.POWER * toy_shared.scale(line["y"].sum())]})
+table = pd.DataFrame({"sum": [toy_second.POWER * toy_shared.scale(line["y"].sum())], "pieces": kept})
 out.table(table, "table", caption="Sum.", section="A table")
 out.close()
 """
@@ -105,6 +117,7 @@ def make(folder: Path) -> Path:
     (folder / "Snakefile").write_text(table.sub(lambda _: STEPS, snakefile), encoding="utf-8")
     (folder / "data").mkdir()
     shutil.copy(ROOT / "data" / "registry.yaml", folder / "data")
+    (folder / "src/regulome/toy_maker.py").write_text(MAKER, encoding="utf-8")
     (folder / "src/regulome/toy_first.py").write_text("SLOPE = 2.0\n", encoding="utf-8")
     (folder / "src/regulome/toy_second.py").write_text("POWER = 1.0\n", encoding="utf-8")
     (folder / "src/regulome/toy_shared.py").write_text("def scale(x):\n    return 3 * x\n", encoding="utf-8")
@@ -127,7 +140,7 @@ def write_notebook(folder: Path, slug: str, text: str) -> None:
 
 def set_parameters(folder: Path, slug: str, profile: str = "mini", **values) -> None:
     """Write the parameter file of a notebook: its defaults, with some values replaced."""
-    content = {"profile": profile, "seed": 1, "threads": 1, "points": 5} | values
+    content = {"profile": profile, "seed": 1, "threads": 1, "points": 5, "pieces": 2} | values
     path = folder / "params" / profile / f"{slug}.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(f"{name}: {value}\n" for name, value in content.items()), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The command line: run, check, report, design, enumerate, data. Every command imports only what it needs."""
+"""The command line. Every command imports only what it needs."""
 
 import sys
 from pathlib import Path
@@ -56,6 +56,18 @@ def run(
 
     steps.step(slug, profile)
     notebook.run(slug, profile, parameters.from_command_line(slug, parameter or []))
+
+
+@app.command()
+def shard(
+    slug: Annotated[str, typer.Argument(help="Notebook, such as 42_solver_training.")],
+    index: Annotated[int, typer.Argument(help="Which shard, from 0.")],
+    profile: Profile = "mini",
+) -> None:
+    """Make one of the pieces that a notebook reads; the pipeline makes all of them, in parallel."""
+    from regulome import shards
+
+    print(shards.make(slug, profile, index))
 
 
 @app.command()

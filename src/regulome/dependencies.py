@@ -43,15 +43,16 @@ def inputs(slug: str, profile: str) -> list[Path]:
     """Return every file whose change makes a step run again.
 
     Beside notebook, parameters, modules and lock these are the files that the Snakefile's table states
-    (``reads``, and the outputs of the steps in ``after``) and those that a text parameter names.
+    (``reads``, and what the steps in ``after`` leave) and those that a text parameter names.
     """
     entry = steps.step(slug, profile)
     script = parameters.script(slug)
     found = [script, script.with_suffix(".ipynb"), parameters.file(slug, profile)]
     found += [*closure(script), paths.root() / "requirements.lock"]
     found += [paths.root() / name for name in entry["reads"]]
-    found += [output for other in entry["after"] for output in steps.outputs(other, profile)]
-    found += _files_in(list(parameters.values(slug, profile).values()))
+    for other in entry["after"]:
+        found += [*steps.outputs(other, profile), *steps.kept(other, profile)]
+    found += files_in(list(parameters.values(slug, profile).values()))
     return list(dict.fromkeys(found))
 
 
@@ -105,7 +106,7 @@ def _named_files(tree: ast.Module, module: Path) -> set[Path]:
     return {path for path in files if path.name in texts and path.is_file()}
 
 
-def _files_in(values: list[Any]) -> list[Path]:
+def files_in(values: list[Any]) -> list[Path]:
     """Return the files that text parameters name, relative to the checkout or absolute."""
     texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
     candidates = [paths.root() / text for text in texts if isinstance(text, str) and "." in text and len(text) < 1000]

@@ -71,15 +71,26 @@ class Expression:
         if isinstance(text, float) and not math.isfinite(text):
             raise UserError(f"{where}: found {text!r}, expected a finite number or an expression")
         try:
-            self._tree = ast.parse(self.text.strip(), mode="eval").body
-            # Python reads µ (micro sign) as μ (Greek mu), so names are looked up in their normal form
-            self._variables = {unicodedata.normalize("NFKC", name): name for name in variables}
+            self._tree = ast.parse(self._python(self.text.strip()), mode="eval").body
+            self._variables = {self._word(name): name for name in variables}
             self.names = frozenset(self._check(self._tree, self._variables))
         except (SyntaxError, ValueError) as error:
             reason = getattr(error, "msg", str(error))
             raise UserError(f"{where}: '{self.text}' is not an expression ({reason})") from None
         except (RecursionError, MemoryError):
             raise UserError(f"{where}: '{self.text[:40]}...' is nested too deeply or too long") from None
+
+    def _python(self, text: str) -> str:
+        """The text as Python reads it; a language with other signs or names overrides this, `_word` and `_plain`."""
+        return text
+
+    def _word(self, name: str) -> str:
+        """A name as it stands in the tree: Python reads µ (micro sign) as μ (Greek mu)."""
+        return unicodedata.normalize("NFKC", name)
+
+    def _plain(self, text: str) -> str:
+        """The reverse of `_python`, for messages."""
+        return text
 
     def _check(self, node: ast.AST, variables: dict[str, str]) -> set[str]:
         """Return the variables that the node uses; refuse everything that is not on the list."""
@@ -93,7 +104,8 @@ class Expression:
             case ast.Name(id=name) if name in CONSTANTS:
                 return set()
             case ast.Name(id=name):
-                hint = closest(name, variables) or f" (known: {', '.join(sorted(variables)) or 'none'})"
+                known, name = sorted(variables.values()), self._plain(name)
+                hint = closest(name, known) or f" (known: {', '.join(known) or 'none'})"
                 raise UserError(f"{self.where}: unknown name '{name}' in '{self.text}'{hint}")
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
                 return self._check(operand, variables)
@@ -105,8 +117,10 @@ class Expression:
                 self._check_count(name, len(args))
                 return set().union(*(self._check(arg, variables) for arg in args))
             case ast.Call(func=ast.Name(id=name)) if name not in self.functions:
-                raise UserError(f"{self.where}: unknown function '{name}'{closest(name, self.functions)} in '{self.text}'")
-        raise UserError(f"{self.where}: '{ast.unparse(node)}' in '{self.text}' is not arithmetic")
+                raise UserError(
+                    f"{self.where}: unknown function '{name}'{closest(name, self.functions)} in '{self.text}'"
+                )
+        raise UserError(f"{self.where}: '{self._plain(ast.unparse(node))}' in '{self.text}' is not arithmetic")
 
     def _check_count(self, name: str, count: int) -> None:
         """NumPy would take a second argument of exp as the array to write into."""

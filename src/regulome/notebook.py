@@ -78,7 +78,7 @@ def run(slug: str, profile: str = "mini", overrides: Mapping[str, Any] | None = 
     values = preflight(slug, profile, overrides)
     _stop_with_pipeline()
     with locks.held(paths.build(profile) / f".{slug}.lock", f"{profile} {slug}", PATIENCE):
-        written = [*steps.outputs(slug, profile), *steps.executed(slug, profile)]
+        written = [*steps.outputs(slug, profile), *steps.kept(slug, profile), *steps.executed(slug, profile)]
         _delete(written)
         try:
             return _run(slug, profile, values)
@@ -106,7 +106,8 @@ def _run(slug: str, profile: str, values: Mapping[str, Any]) -> Path:
 def _verify(slug: str, profile: str) -> None:
     """Check that a notebook left exactly the outputs that the Snakefile declares."""
     folder, declared = paths.figures(profile, slug), steps.outputs(slug, profile)
-    missing = [path.name for path in declared if not path.is_file() or path.stat().st_size == 0]
+    wanted = [*declared, *steps.kept(slug, profile)]
+    missing = [path.name for path in wanted if not path.is_file() or path.stat().st_size == 0]
     if missing:
         raise UserError(
             f"{slug}: the notebook ran, but declared outputs are missing or empty: {', '.join(missing)}\n"

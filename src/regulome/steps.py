@@ -12,7 +12,21 @@ from typing import Any
 from regulome import paths
 from regulome.errors import UserError, closest
 
-KEYS = ("about", "figures", "tables", "reads", "data", "after", "check", "mem_mb", "minutes", "seconds")
+KEYS = (
+    "about",
+    "figures",
+    "tables",
+    "keeps",
+    "shards",
+    "reads",
+    "data",
+    "after",
+    "check",
+    "mem_mb",
+    "minutes",
+    "seconds",
+)
+SHARD_KEYS = {"maker", "count", "uses"}
 TABLE = re.compile(r"^STEPS = (\{.*?^\})", re.DOTALL | re.MULTILINE)
 EVERY_STEP = ("results.csv", "manifest.json")
 
@@ -42,6 +56,11 @@ def table() -> dict[str, dict[str, Any]]:
         for key in entry:
             if key not in KEYS:
                 raise UserError(f"Snakefile: step {slug!r}: unknown key {key!r}{closest(key, KEYS)}")
+        if entry.get("shards") and set(entry["shards"]) != SHARD_KEYS:
+            raise UserError(
+                f"Snakefile: step {slug!r}: 'shards' has the keys {', '.join(entry['shards'])}; expected "
+                f"{', '.join(sorted(SHARD_KEYS))}"
+            )
     return steps
 
 
@@ -62,6 +81,8 @@ def step(slug: str, profile: str = "mini") -> dict[str, Any]:
         "about": "",
         "figures": [],
         "tables": [],
+        "keeps": [],
+        "shards": {},
         "reads": [],
         "data": [],
         "after": [],
@@ -71,7 +92,12 @@ def step(slug: str, profile: str = "mini") -> dict[str, Any]:
         "seconds": None,
     }
     entry |= steps[slug]
-    return {key: value[profile] if isinstance(value, dict) else value for key, value in entry.items()}
+    return {key: value[profile] if _differs(value) else value for key, value in entry.items()}
+
+
+def _differs(value: Any) -> bool:
+    """Whether a value of the table differs between the profiles."""
+    return isinstance(value, dict) and set(value) == set(paths.PROFILES)
 
 
 def outputs(slug: str, profile: str) -> list[Path]:
@@ -80,6 +106,11 @@ def outputs(slug: str, profile: str) -> list[Path]:
     names = [f"{name}.{kind}" for name in entry["figures"] for kind in ("png", "pdf", "csv")]
     names += [f"{name}.csv" for name in entry["tables"]]
     return [paths.figures(profile, slug) / name for name in (*names, *EVERY_STEP)]
+
+
+def kept(slug: str, profile: str) -> list[Path]:
+    """Return the files that a step leaves in ``build/PROFILE/SLUG`` for later steps, such as trained models."""
+    return [paths.build(profile) / slug / name for name in step(slug, profile)["keeps"]]
 
 
 def executed(slug: str, profile: str) -> list[Path]:

@@ -31,7 +31,11 @@ def planned(folder, *arguments):
     """Notebooks that Snakemake would run now."""
     done = call(folder, "mini", "-n", *arguments)
     assert done.returncode == 0, done.stdout
-    return set(re.findall(r"^(9\d_\w+) +1$", done.stdout, re.MULTILINE))
+    return jobs(done.stdout) - {"91_first_shard"}
+
+
+def jobs(listing):
+    return set(re.findall(r"^(9\d_\w+) +[12]$", listing, re.MULTILINE))
 
 
 def edit(path, old, new):
@@ -49,6 +53,20 @@ def test_the_first_run_leaves_outputs_executed_notebooks_benchmarks_and_report(c
             assert (checkout / f"build/mini/{slug}.{kind}").stat().st_size > 0
     assert "a line" in (checkout / "report/index.html").read_text(encoding="utf-8").lower()
     assert (checkout / "build/mini/RESULTS.md").is_file()
+
+
+def test_shards_come_before_their_step_and_later_steps_read_what_it_keeps(checkout):
+    kept = "0 of 2, seed 1; 1 of 2, seed 1"
+    assert (checkout / "build/mini/91_first/line.txt").read_text() == kept
+    assert kept in outputs(checkout, "table.csv")["figures/mini/92_second/table.csv"].decode()
+
+
+def test_shards_are_made_again_only_when_what_they_depend_on_changes(checkout):
+    set_parameters(checkout, "91_first", points=6)
+    assert "91_first_shard" not in call(checkout, "mini", "-n").stdout
+    set_parameters(checkout, "91_first", seed=3)
+    assert re.search(r"^91_first_shard +2$", call(checkout, "mini", "-n").stdout, re.MULTILINE)
+    set_parameters(checkout, "91_first")
 
 
 def test_nothing_runs_when_nothing_has_changed_even_if_files_are_touched(checkout):
@@ -158,7 +176,7 @@ def test_steps_are_listed_with_what_they_do_and_chosen_by_name(checkout):
 def test_a_dry_run_for_a_slurm_cluster_plans_every_step(checkout):
     done = call(checkout, "paper", "--profile", "params/cluster/slurm", "-n")
     assert done.returncode == 0, done.stdout
-    assert set(re.findall(r"^(9\d_\w+) +1$", done.stdout, re.MULTILINE)) == STEPS
+    assert jobs(done.stdout) == STEPS | {"91_first_shard"}
     assert "Using profile params/cluster/slurm" in done.stdout
 
 
