@@ -106,6 +106,34 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 120},
         "seconds": {"mini": 58, "paper": 3300},
     },
+    "42_solver_training": {
+        "about": "The transformer solver: both recipes at equal arithmetic, time as an input (DynGPT-Solver).",
+        "figures": ["held_out_distance", "loss_curves", "recipes", "options", "time_as_input"],
+        "tables": ["table_recipes", "table_cost"],
+        "keeps": {
+            "mini": [
+                "gene_expression.pt", "telegraph.pt", "afl.pt", "autoregulation.pt", "telegraph_in_time.pt",
+                "training_laws.npz",
+            ],
+            "paper": [
+                "gene_expression.pt", "telegraph.pt", "afl.pt", "autoregulation.pt", "splicing.pt",
+                "telegraph_in_time.pt", "training_laws.npz",
+            ],
+        },
+        "shards": {
+            "maker": "regulome.stochastic.training_shards:make_shard",
+            "count": "shards",
+            "uses": ["network", "highest", "bounds", "sets", "seed"],
+        },
+        "reads": [
+            "data/mini/networks/gene_expression.json", "data/mini/networks/telegraph.json",
+            "data/mini/networks/afl.json", "data/mini/networks/autoregulation.json",
+            "data/mini/networks/splicing.json",
+        ],
+        "mem_mb": 6000,
+        "minutes": {"mini": 15, "paper": 180},
+        "seconds": {"mini": 150, "paper": 2500},
+    },
 }
 
 import os

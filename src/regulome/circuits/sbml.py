@@ -6,29 +6,12 @@ gene products. Where inputs change during a run, the parameter ``case`` chooses 
 assignments and events, one a change, set the inputs.
 """
 
-import keyword
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from regulome.errors import UserError
-
-_RESERVED = {"time", "avogadro", "pi", "exponentiale", "infinity", "nan", "true", "false", "inf", "case", "cell"}
-_RESERVED |= {"and", "or", "not", "xor", "piecewise", "exp", "ln", "log", "sqrt", "min", "max", "abs", "rate", "delay"}
-
-
-def identifiers(names: Sequence[str]) -> dict[str, str]:
-    """SBML identifiers of names: letters, digits and underscores; unique, and no word of the formula language."""
-    found: dict[str, str] = {}
-    for name in names:
-        plain = re.sub(r"\W", "_", str(name), flags=re.ASCII)
-        if not plain or plain[0].isdigit() or plain.lower() in _RESERVED or keyword.iskeyword(plain):
-            plain = "x_" + plain
-        while plain in found.values():
-            plain += "_"
-        found[name] = plain
-    return found
+from regulome.sbml_text import checked, identifiers, parsed
 
 
 def rate_formula(column: np.ndarray, parameters: Sequence[tuple[str, str]], regulators: Sequence[str]) -> str:
@@ -120,7 +103,7 @@ def to_sbml(
         _initial(model, [identifier[gene] for gene in genes], start)
         _events(model, [identifier[gene] for gene in inputs], levels, dt)
     _reactions(model, np.asarray(signs), b, k, [*inputs, *genes], genes, identifier)
-    return _checked(document)
+    return checked(document)
 
 
 def _parameter(model, identifier: str, value: float, name: str = "") -> None:
@@ -145,15 +128,6 @@ def _species(model, identifier: str, name: str, level: float, boundary: bool, co
     species.setConstant(constant)
 
 
-def _math(formula: str):
-    import libsbml
-
-    tree = libsbml.parseL3Formula(formula)
-    if tree is None:
-        raise UserError(f"SBML: formula '{formula}' cannot be written: {libsbml.getLastParseL3Error()}")
-    return tree
-
-
 def _number(value: float) -> str:
     return f"{float(value)!r} dimensionless"
 
@@ -166,7 +140,7 @@ def _initial(model, identifiers: Sequence[str], table: np.ndarray) -> None:
         pieces = ", ".join(f"{_number(value)}, case == {_number(c)}" for c, value in enumerate(column[:-1]))
         assignment = model.createInitialAssignment()
         assignment.setSymbol(identifier)
-        assignment.setMath(_math(f"piecewise({pieces}, {_number(column[-1])})"))
+        assignment.setMath(parsed(f"piecewise({pieces}, {_number(column[-1])})"))
 
 
 def _events(model, identifiers: Sequence[str], levels: np.ndarray, dt: float) -> None:
@@ -179,12 +153,12 @@ def _events(model, identifiers: Sequence[str], levels: np.ndarray, dt: float) ->
             trigger = event.createTrigger()
             trigger.setInitialValue(True)
             trigger.setPersistent(True)
-            trigger.setMath(_math(f"(time >= {_number(t * dt)}) && (case == {_number(c)})"))
+            trigger.setMath(parsed(f"(time >= {_number(t * dt)}) && (case == {_number(c)})"))
             for i, identifier in enumerate(identifiers):
                 if table[t, i] != table[t - 1, i]:
                     assignment = event.createEventAssignment()
                     assignment.setVariable(identifier)
-                    assignment.setMath(_math(_number(table[t, i])))
+                    assignment.setMath(parsed(_number(table[t, i])))
 
 
 def _reactions(model, signs, b, k, regulators, genes, identifier) -> None:
@@ -199,10 +173,10 @@ def _reactions(model, signs, b, k, regulators, genes, identifier) -> None:
             _parameter(model, links[i][1], k[i, j], f"level of {regulators[i]} with half its effect on {gene}")
             production.createModifier().setSpecies(short[i])
         _end(production.createProduct(), identifier[gene])
-        production.createKineticLaw().setMath(_math(f"cell * {rate_formula(signs[:, j], links, short)}"))
+        production.createKineticLaw().setMath(parsed(f"cell * {rate_formula(signs[:, j], links, short)}"))
         loss = _reaction(model, f"loss_of_{identifier[gene]}", f"loss of {gene}")
         _end(loss.createReactant(), identifier[gene])
-        loss.createKineticLaw().setMath(_math(f"cell * decay_rate * {identifier[gene]}"))
+        loss.createKineticLaw().setMath(parsed(f"cell * decay_rate * {identifier[gene]}"))
 
 
 def _reaction(model, identifier: str, name: str):
@@ -217,16 +191,3 @@ def _end(reference, identifier: str) -> None:
     reference.setSpecies(identifier)
     reference.setStoichiometry(1.0)
     reference.setConstant(True)
-
-
-def _checked(document) -> str:
-    """Serialise a document in which libSBML finds no error."""
-    import libsbml
-
-    document.checkConsistency()
-    log = document.getErrorLog()
-    errors = [log.getError(i) for i in range(log.getNumErrors())]
-    serious = [error for error in errors if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR]
-    if serious:
-        raise UserError(f"SBML: the model is inconsistent: {serious[0].getMessage().strip()}")
-    return libsbml.writeSBMLToString(document)

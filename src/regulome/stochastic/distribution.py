@@ -37,8 +37,8 @@ class Distribution:
         weights = np.ones(len(counts)) if weights is None else np.asarray(weights, float)
         if not len(counts) or not weights.sum() > 0:
             raise UserError(f"distribution over {', '.join(names)}: found no counts, expected at least one")
-        rows, place = np.unique(counts, axis=0, return_inverse=True)
-        total = np.bincount(place.ravel(), weights, len(rows))
+        rows, place = _unique_rows(counts)
+        total = np.bincount(place, weights, len(rows))
         return cls(tuple(names), rows, total / total.sum())
 
     @classmethod
@@ -100,17 +100,36 @@ class Distribution:
             self.weights[~inside].sum()
         )
 
+    def without_tail(self, mass: float) -> "Distribution":
+        """Without the rarest states, which together have no more than this probability; the rest normalised."""
+        order = np.argsort(self.weights, kind="stable")
+        rare = order[np.cumsum(self.weights[order]) <= mass]
+        if not len(rare):
+            return self
+        keep = np.ones(len(self.weights), bool)
+        keep[rare] = False
+        return Distribution(self.names, self.counts[keep], self.weights[keep] / self.weights[keep].sum())
+
     def sample(self, size: int, generator: np.random.Generator) -> np.ndarray:
         """(size, N) independent draws."""
         return self.counts[generator.choice(len(self.counts), size, p=self.weights)]
+
+
+def _unique_rows(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows in lexicographic order, and which of them each row is; fast where the rows fit into one number."""
+    shape = tuple(int(top) + 1 for top in counts.max(0, initial=0))
+    if counts.min(initial=0) < 0 or np.prod(shape, dtype=float) >= 2**62:
+        rows, place = np.unique(counts, axis=0, return_inverse=True)
+        return rows, place.ravel()
+    keys, place = np.unique(np.ravel_multi_index(tuple(counts.T), shape), return_inverse=True)
+    return np.stack(np.unravel_index(keys, shape), 1), place
 
 
 def aligned(p: Distribution, q: Distribution) -> tuple[np.ndarray, np.ndarray]:
     """Weights of two distributions over the union of their count vectors."""
     if p.names != q.names:
         raise UserError(f"found distributions over {p.names} and {q.names}, expected the same states")
-    rows, place = np.unique(np.concatenate([p.counts, q.counts]), axis=0, return_inverse=True)
-    place = place.ravel()
+    rows, place = _unique_rows(np.concatenate([p.counts, q.counts]))
     left, right = np.zeros(len(rows)), np.zeros(len(rows))
     left[place[: len(p.counts)]] = p.weights
     right[place[len(p.counts) :]] = q.weights

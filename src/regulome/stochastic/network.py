@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from regulome.errors import UserError, closest
-from regulome.stochastic.rates import Rate, check_name
+from regulome.stochastic.rates import Rate, check_name, normal_form
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ class StateTransitionNetwork:
     recorded
         States whose joint distribution is wanted, in order of factorisation (default: all). The others are summed out.
     bounds
-        Number of values of each recorded state: counts 0 to bound - 1. Missing ones are derived where needed.
+        Number of values of each recorded state: counts 0 to bound - 1. Missing ones are derived where needed. Those of
+        other states are kept as hints for truncation.
     observed
         Recorded states that an experiment sees (default: all recorded).
     constants
@@ -256,12 +257,17 @@ class StateTransitionNetwork:
         numpy.ndarray
             (count, P).
         """
+        import warnings
+
         from scipy.stats import qmc
 
         sequence = qmc.Sobol(len(self.parameters), scramble=True, rng=np.random.default_rng(seed))
         if skip:
             sequence.fast_forward(skip)
-        return self.box[:, 0] + sequence.random(count) * (self.box[:, 1] - self.box[:, 0])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The balance properties")  # numbers of sets need not be powers of two
+            points = sequence.random(count)
+        return self.box[:, 0] + points * (self.box[:, 1] - self.box[:, 0])
 
     # --- derived networks
 
@@ -298,9 +304,12 @@ def _check_names(network: StateTransitionNetwork) -> None:
     for group, names in groups.items():
         for name in names:
             check_name(name, f"{source}: {group}")
-            if name in seen:
-                raise UserError(f"{source}: the name '{name}' is a {seen[name]} and a {group}; expected one of them")
-            seen[name] = group
+            plain = normal_form(name)  # µ (micro sign) and μ (Greek mu) are one name
+            if plain in seen:
+                raise UserError(
+                    f"{source}: the name '{name}' is given twice, as {seen[plain]} and as {group}; expected it once"
+                )
+            seen[plain] = group
     if not network.states:
         raise UserError(f"{source}: no states; expected at least one")
     if len({event.name for event in network.events}) < len(network.events):
@@ -308,7 +317,7 @@ def _check_names(network: StateTransitionNetwork) -> None:
     for field_name, names, known in (
         ("initial", network.initial, network.states),
         ("recorded", network.recorded, network.states),
-        ("bounds", network.bounds, network.recorded),
+        ("bounds", network.bounds, network.states),
         ("observed", network.observed, network.recorded),
     ):
         for name in names:

@@ -13,7 +13,6 @@ A Hill function of a count of zero with a negative n takes its limit.
 
 import ast
 import keyword
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ RESERVED = (
     frozenset(expression.FUNCTIONS) | frozenset(expression.CONSTANTS) | {"time", "ln", "hill", "hillr", "mm", "mmr"}
 )
 _WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
+_MARK = "\u01c3"  # ends a name that is a word of Python, such as lambda; a letter nobody types
 _CODE = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Mod: "%"}
 _COMPARE_CODE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _FUNCTION_CODE = {"min": "min", "max": "max", "abs": "abs"}
@@ -46,12 +46,12 @@ def hillr(x, v, k, n):
 
 def mm(x, v, k):
     """Michaelis-Menten rate v x / (x + K)."""
-    return v * x / (x + k)
+    return np.divide(v * x, x + k)
 
 
 def mmr(x, v, k):
     """Repressing Michaelis-Menten rate v K / (x + K)."""
-    return v * k / (x + k)
+    return np.divide(v * k, x + k)
 
 
 class Rate(expression.Expression):
@@ -76,18 +76,22 @@ class Rate(expression.Expression):
     arguments: Mapping = expression.ARGUMENTS | {"hill": (4, 4), "hillr": (4, 4), "mm": (3, 3), "mmr": (3, 3)}
 
     def __init__(self, text: str | float, variables, where: str = "propensity"):
-        # A name may be a Python word (lambda): it gets another name in the tree, and its own in messages.
-        words = {_python_word(name): name for name in map(_normal, variables)}
-        plain = text if not isinstance(text, str) else _WORD.sub(lambda m: _python_word(m[0]), text.replace("^", "**"))
-        super().__init__(plain, words, where)
-        self.text = str(text)
-        given = {_normal(name): name for name in variables}
-        self._given = {word: given[name] for word, name in words.items()}
-        self.names = frozenset(self._given[name] for name in self.names)
+        super().__init__(text, variables, where)
 
-    def __call__(self, /, **values) -> np.ndarray:
-        """Evaluate with NumPy broadcasting; missing or non-finite results are the caller's to judge."""
-        return super().__call__(**{word: values[name] for word, name in self._given.items() if name in values})
+    def _python(self, text: str) -> str:
+        return _WORD.sub(lambda match: self._word(match[0]), text.replace("^", "**"))
+
+    def _word(self, name: str) -> str:
+        name = normal_form(name)
+        return name + _MARK if keyword.iskeyword(name) else name
+
+    def _plain(self, text: str) -> str:
+        return text.replace("**", "^").replace(_MARK, "")
+
+    def _check(self, node: ast.AST, variables: dict[str, str]) -> set[str]:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not abs(node.value) < 1e308:
+            raise UserError(f"{self.where}: '{self.text[:40]}' has a number that is too large, expected a finite one")
+        return super()._check(node, variables)
 
     def code(self, names: Mapping[str, str]) -> str:
         """The expression as Python source for a compiler, every name replaced by ``names[name]``.
@@ -97,13 +101,26 @@ class Rate(expression.Expression):
         """
         return self._code(self._tree, names)
 
+    @property
+    def tree(self) -> ast.AST:
+        """The checked syntax tree, for whoever asks what an expression is made of."""
+        return self._tree
+
+    def meaning(self, word: str) -> str | None:
+        """The variable that a name in the tree stands for; None for a constant or a function."""
+        return self._variables.get(word)
+
+    def value_of(self, part: ast.AST, values: Mapping[str, float]) -> float:
+        """Number that a part of the tree stands for, where it holds no other names than these."""
+        with np.errstate(all="ignore"):
+            return float(self._value(part, values))
+
     def _code(self, node: ast.AST, names: Mapping[str, str]) -> str:
         match node:
             case ast.Constant(value=value):
-                return repr(float(value)) if math.isfinite(float(value)) else "math.inf"
+                return repr(float(value))
             case ast.Name(id=name):
-                word = self._variables.get(name)
-                return names[self._given[word]] if word is not None else f"math.{name}"
+                return names[self._variables[name]] if name in self._variables else f"math.{name}"
             case ast.UnaryOp(op=op, operand=operand):
                 return f"({'-' if isinstance(op, ast.USub) else '+'}{self._code(operand, names)})"
             case ast.BinOp(left=left, op=op, right=right):
@@ -113,7 +130,10 @@ class Rate(expression.Expression):
                     f"(1.0 if {self._code(left, names)} {_COMPARE_CODE[type(op)]} {self._code(right, names)} else 0.0)"
                 )
             case ast.Call(func=ast.Name(id=name), args=args):
-                return f"{self._function(name)}({', '.join(self._code(arg, names) for arg in args)})"
+                said = ", ".join(self._code(arg, names) for arg in args)
+                if name in ("min", "max") and len(args) == 1:
+                    return said
+                return f"float(math.floor({said}))" if name == "floor" else f"{self._function(name)}({said})"
         raise AssertionError("checked on construction")
 
     @staticmethod
@@ -123,14 +143,9 @@ class Rate(expression.Expression):
         return _FUNCTION_CODE.get(name, f"math.{'log' if name == 'ln' else name}")
 
 
-def _normal(name: str) -> str:
+def normal_form(name: str) -> str:
+    """The name as Python reads it, with one sign for characters that mean the same."""
     return unicodedata.normalize("NFKC", name)
-
-
-def _python_word(name: str) -> str:
-    """The name as Python may read it: ``lambda`` is a word of Python, ``if_`` would be an odd name for a rate."""
-    name = _normal(name)
-    return f"{name}_word" if keyword.iskeyword(name) else name
 
 
 def check_name(name, where: str) -> str:
@@ -141,7 +156,7 @@ def check_name(name, where: str) -> str:
     UserError
         If it is no text, no identifier, or means something else in the language.
     """
-    if not isinstance(name, str) or not _normal(name).isidentifier():
+    if not isinstance(name, str) or not normal_form(name).isidentifier():
         raise UserError(f"{where}: found {name!r}, expected a name of letters, digits and underscores, no digit first")
     if name in RESERVED:
         raise UserError(f"{where}: '{name}' is a word of the expression language, expected another name")
