@@ -130,6 +130,27 @@ def enumerate_circuits(
     survey.run(criterion, out, survey.SurveySettings(sets, seed, method), threads, force)
 
 
+@app.command("network")
+def show_network(
+    network: Annotated[str | None, typer.Argument(help="JSON or SBML file, or an example; none: list these.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Write it as .json, .xml or .sbml.")] = None,
+    infer: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="Box of a parameter of an SBML model.")
+    ] = None,
+    value: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Value written to SBML (default: middle of the box).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Check and print a reaction network; turn JSON into SBML and back."""
+    from regulome.stochastic import network_command
+
+    if network is None:
+        network_command.list_examples()
+    else:
+        network_command.run(network, write, infer or [], value or [], force)
+
+
 @data_app.command("list")
 def list_data() -> None:
     """Print every data file: key, size, licence, what is in it and what to cite."""

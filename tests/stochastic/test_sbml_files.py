@@ -9,6 +9,7 @@ from scipy.linalg import expm
 
 from regulome.errors import UserError
 from regulome.stochastic import networks, ssa, suite_rule
+from regulome.stochastic.checks import examine
 from regulome.stochastic.network import Event, Parameter, StateTransitionNetwork, Trigger, Waiting
 from regulome.stochastic.rates import Rate
 from regulome.stochastic.sbml_export import plain_names, to_sbml
@@ -220,6 +221,20 @@ def test_a_reversible_reaction_with_a_rate_that_stays_positive_is_read():
     text = birth_death(L2, reactions=[reaction("Pairs", {"X": 2}, {}, "Mu * X * (X - 1) / 2", 2, attributes="")])
     network = from_sbml(text, "m.xml").network
     np.testing.assert_allclose(network.propensities([[0], [1], [4]], [])[:, 0], [0, 0, 0.66])
+
+
+def test_a_rate_that_ends_at_the_last_pair_is_no_mistake():
+    text = model(
+        species=[species("P2", 0)],
+        parameters=[parameter("k1", 0.001), parameter("k2", 0.01)],
+        reactions=[
+            reaction("Dimerisation", {}, {"P2": 1}, "k1 * (100 - 2 * P2) * ((100 - 2 * P2) - 1) / 2", modifiers=["P2"]),
+            reaction("Dissociation", {"P2": 1}, {}, "k2 * P2"),
+        ],
+    )
+    network = from_sbml(text, "m.xml").network
+    np.testing.assert_allclose(network.propensities([[0], [49], [50]], [])[:, 0], [4.95, 0.001, 0])
+    assert examine(network) == []
 
 
 def test_units_are_ignored():
