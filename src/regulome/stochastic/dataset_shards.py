@@ -17,6 +17,7 @@ from regulome.stochastic import ssa
 from regulome.stochastic.dataset import Dataset
 from regulome.stochastic.distribution import Distribution
 from regulome.stochastic.network import StateTransitionNetwork
+from regulome.stochastic.relaxation import relaxation_times
 
 _CHUNK = 64  # parameter sets that one call of the simulator takes, between two steps of the progress bar
 
@@ -180,6 +181,9 @@ def _simulated(
 ) -> Iterator[tuple[int, Distribution]]:
     """Simulated distributions of some sets; a trajectory is keyed by its set's number in the whole table."""
     stationary = [i for i in which if np.isinf(times[i])]
+    slowest = relaxation_times(network, theta[stationary]) if stationary else np.empty(0)
+    burn_in = ssa.BURN_IN * slowest if simulation.burn_in is None else np.full(len(slowest), simulation.burn_in)
+    window = ssa.WINDOW * slowest if simulation.window is None else np.full(len(slowest), simulation.window)
     for start in range(0, len(stationary), _CHUNK):
         chunk = stationary[start : start + _CHUNK]
         yield from zip(
@@ -187,8 +191,8 @@ def _simulated(
             ssa.occupancy(
                 network,
                 theta[chunk],
-                burn_in=simulation.burn_in,
-                window=simulation.window,
+                burn_in=burn_in[start : start + _CHUNK],
+                window=window[start : start + _CHUNK],
                 grid=simulation.grid,
                 survive=simulation.survive,
                 trajectories=simulation.trajectories or 1,

@@ -14,6 +14,7 @@ import numpy as np
 from regulome.errors import UserError, closest
 from regulome.stochastic import banded, exact, truncation
 from regulome.stochastic.generator import Generator, StateSpace, generator, natural_sizes
+from regulome.stochastic.master_equation import solve_stationary, solve_transient
 from regulome.stochastic.network import StateTransitionNetwork
 from regulome.stochastic.reduction import reduce_to
 
@@ -35,6 +36,11 @@ class ExactLikelihood:
         Probability that the truncation may leave at its edge.
     threads
         Parameter sets solved at the same time.
+
+    Raises
+    ------
+    UserError
+        If the network has waiting times or triggers.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class ExactLikelihood:
         tail: float = truncation.TAIL,
         threads: int = 1,
     ):
+        exact.check_markov(network)
         self.network, self.time, self.tail, self.threads = network, time, tail, threads
         self._networks: dict[tuple[str, ...], StateTransitionNetwork] = {}
         self._spaces: dict[tuple, StateSpace] = {}
@@ -166,9 +173,9 @@ class ExactLikelihood:
 def _solved(built: Generator, times: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of the states, stationary or at the one time, and of the edge by species."""
     if times is None:
-        found = exact.solve_stationary(built)
+        found = solve_stationary(built)
         return found, built.edge_mass(found)
-    found, edge = exact.solve_transient(built, times)
+    found, edge = solve_transient(built, times)
     return found[0], edge
 
 

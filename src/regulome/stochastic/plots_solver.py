@@ -22,7 +22,7 @@ def distances(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ax.step(values, (np.arange(len(values)) + 1) / len(values), where="post", color=PALETTE[colour], label=label)
     ax.set(xlabel="distance to the nearest training set (widths of the box)", ylabel="share of held-out sets")
     ax.set(ylim=(0, 1.03), xlim=(-0.01, None))
-    ax.legend(loc="center right")
+    ax.legend(loc="center left", bbox_to_anchor=(0.06, 0.5))
     return fig, table
 
 
@@ -84,9 +84,17 @@ def ladder(rungs: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     y = np.arange(len(rungs))
     ax.plot(rungs["validation_kl"], y, "o-", color=PALETTE["blue"], ms=4)
     for place, value in zip(y, rungs["validation_kl"], strict=True):
-        ax.annotate(f"{value:.3g}", (value, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=6)
+        ax.annotate(
+            f"{value:.3g}",
+            (value, place),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=6,
+        )
     ax.set(yticks=y, yticklabels=rungs["options"], xlabel="held-out joint KL (nats)", xscale="log")
-    ax.margins(x=0.15)
+    ax.margins(x=0.15, y=0.12)
     ax.invert_yaxis()
     return fig, rungs
 

@@ -13,7 +13,10 @@ from regulome.stochastic.rates import Rate
 
 
 def never_negative(rate: Rate, network: StateTransitionNetwork) -> bool:
-    """Whether sums and products of counts, constants and parameters with a box of positive numbers are all there is."""
+    """Whether there are only sums and products of counts, positive numbers, and parameters with boxes of these.
+
+    Products x (x - 1) (x - 2) … count as well: they are zero where a factor of them is negative.
+    """
     positive = set(network.states) | {p.name for p in network.parameters if p.low >= 0}
     positive |= {name for name, value in network.constants.items() if value >= 0}
 
@@ -23,9 +26,32 @@ def never_negative(rate: Rate, network: StateTransitionNetwork) -> bool:
                 return value >= 0
             case ast.Name(id=name):
                 return rate.meaning(name) in positive
-            case ast.BinOp(left=left, op=ast.Add() | ast.Mult(), right=right):
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return check(left) and check(right)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                return product(node)
         return False
+
+    def product(node: ast.AST) -> bool:
+        factors, falling = [node], {}
+        while factors:
+            match factors.pop():
+                case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                    factors += [left, right]
+                case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant(value=value)) if value > 0:
+                    factors.append(left)
+                case ast.BinOp(left=ast.Name(id=name), op=ast.Sub(), right=ast.Constant(value=value)):
+                    if rate.meaning(name) not in network.states or value != int(value) or value < 0:
+                        return False
+                    falling.setdefault(name, {0}).add(int(value))
+                case ast.BinOp(op=ast.Mult() | ast.Div()):
+                    return False
+                case other if not check(other):
+                    return False
+        return all(
+            has_factors(rate, rate.meaning(name), max(values) + 1) and values == set(range(max(values) + 1))
+            for name, values in falling.items()
+        )
 
     return check(rate.tree)
 

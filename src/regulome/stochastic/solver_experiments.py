@@ -114,6 +114,7 @@ def disjoint_table(dataset: Dataset, validation: Dataset) -> pd.DataFrame:
 
     low, high = dataset.network.box.T
     ours, held = ((d.theta - low) / (high - low) for d in (dataset, validation))
-    first = qmc.Sobol(len(low), scramble=False).random(max(len(ours), len(held)))
+    number = int(np.ceil(np.log2(max(len(ours), len(held)))))
+    first = qmc.Sobol(len(low), scramble=False).random_base2(number)
     published = cKDTree(first[: len(ours)]).query(first[: len(held)])[0]
     return pd.DataFrame({"ours": cKDTree(ours).query(held)[0], "published": published})
