@@ -106,6 +106,24 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 120},
         "seconds": {"mini": 58, "paper": 3300},
     },
+    "41_state_transition_networks": {
+        "about": "Networks, exact laws against simulation, noise of published references, extinction, waiting times (DynGPT).",
+        "figures": [
+            "network_drawings", "bounds", "gene_expression", "transient", "reference_noise", "epidemic", "waiting_times",
+        ],
+        "tables": ["table_networks", "table_closed_forms"],
+        "reads": [
+            "data/mini/networks/afl.json", "data/mini/networks/autoregulation.json",
+            "data/mini/networks/birth_death.json", "data/mini/networks/cascade.json",
+            "data/mini/networks/gene_expression.json", "data/mini/networks/sirs.json",
+            "data/mini/networks/splicing.json", "data/mini/networks/splicing_gamma.json",
+            "data/mini/networks/telegraph.json", "data/mini/networks/toggle.json",
+            "data/mini/networks/two_stage.json",
+        ],
+        "mem_mb": 3000,
+        "minutes": {"mini": 10, "paper": 60},
+        "seconds": {"mini": 60, "paper": 600},
+    },
     "42_solver_training": {
         "about": "The transformer solver: both recipes at equal arithmetic, time as an input (DynGPT-Solver).",
         "figures": ["held_out_distance", "loss_curves", "recipes", "options", "time_as_input"],
@@ -133,6 +151,48 @@ STEPS = {
         "mem_mb": 6000,
         "minutes": {"mini": 15, "paper": 180},
         "seconds": {"mini": 150, "paper": 2500},
+    },
+    "43_solver_accuracy": {
+        "about": "The solver on held-out parameters against exact joint laws, unfiltered and filtered; further networks.",
+        "figures": ["distances", "moments", "joint_laws", "corner", "bimodality", "networks"],
+        "tables": ["table_accuracy", "table_filter", "table_networks"],
+        "after": ["42_solver_training"],
+        "reads": [
+            "data/mini/networks/gene_expression.json", "data/mini/networks/telegraph.json",
+            "data/mini/networks/afl.json", "data/mini/networks/autoregulation.json",
+            "data/mini/networks/splicing.json",
+        ],
+        "mem_mb": 6000,
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 55, "paper": 1200},
+    },
+    "44_parameter_inference": {
+        "about": "Rates from counts in single cells: posterior, calibration, smFISH, published procedure (DynGPT-Inferrer).",
+        "figures": [
+            "posterior_ratios", "calibration_ranks", "recovery", "number_of_cells", "published_posterior",
+            "smfish_predictions", "smfish_bursts", "model_comparison",
+        ],
+        "tables": ["table_posterior", "table_direct_fit", "table_calibration", "table_published", "table_smfish"],
+        "after": ["42_solver_training"],
+        "reads": {
+            "mini": [
+                "data/mini/inference/gal10_g1.txt", "data/mini/inference/gal10_g2.txt", "data/mini/inference/dusp1.csv",
+            ],
+            "paper": [],
+        },
+        "data": {
+            "mini": [],
+            "paper": [
+                "gal10_smfish_rep1_all", "gal10_smfish_rep1_g1", "gal10_smfish_rep1_g2", "gal10_smfish_rep2_all",
+                "gal10_smfish_rep2_g1", "gal10_smfish_rep2_g2", "gal10_smfish_rep3_all", "gal10_smfish_rep3_g1",
+                "gal10_smfish_rep3_g2", "gal10_smfish_rep4_all", "gal10_smfish_rep4_g1", "gal10_smfish_rep4_g2",
+                "dusp1_smfish",
+            ],
+        },
+        "check": "regulome.stochastic.smfish:check_inputs",
+        "mem_mb": 4000,
+        "minutes": {"mini": 10, "paper": 120},
+        "seconds": {"mini": 90, "paper": 900},
     },
 }
 

@@ -151,6 +151,57 @@ def show_network(
         network_command.run(network, write, infer or [], value or [], force)
 
 
+@app.command()
+def simulate(
+    network: Annotated[str, typer.Argument(help="Network: a .json, .xml or .sbml file, or the name of an example.")],
+    out: Annotated[Path, typer.Option(help="Data set to write (.npz): a new file, or an earlier data set.")],
+    sets: Annotated[int, typer.Option(help="Parameter sets of the whole table (Sobol points of the box).")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the parameter sets and trajectories.")] = 0,
+    block: Annotated[str, typer.Option(help="i/n: the i-th of n blocks of the table.")] = "1/1",
+    engine: Annotated[str, typer.Option(help="auto (exact where the state space is small), exact or ssa.")] = "auto",
+    time: Annotated[str | None, typer.Option(help="A time, or LOW:HIGH: one of each set; else stationary.")] = None,
+    trajectories: Annotated[int | None, typer.Option(help="Trajectories of each set (simulation).")] = None,
+    burn_in: Annotated[float | None, typer.Option(help="Time left out (default: 50 relaxation times).")] = None,
+    window: Annotated[float | None, typer.Option(help="Time recorded (default: 1000 relaxation times).")] = None,
+    grid: Annotated[float | None, typer.Option(help="Count on a grid of this spacing, not by residence time.")] = None,
+    survive: Annotated[str, typer.Option(help="Condition such as 'I > 0': the quasi-stationary distribution.")] = "",
+    threads: Annotated[int | None, typer.Option(help="Threads (default: all cores).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Also write the published JSON form beside it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace other files.")] = False,
+) -> None:
+    """Make a data set: parameter sets of a network's box, each with its distribution."""
+    from regulome.stochastic import simulate_command
+    from regulome.stochastic.dataset_shards import Simulation
+
+    simulation = Simulation(trajectories, burn_in, window, grid, survive)
+    simulate_command.run(network, out, sets, seed, block, engine, time, simulation, threads, json, force)
+
+
+@app.command("merge")
+def merge_blocks(
+    blocks: Annotated[list[Path], typer.Argument(help="Data sets that are the blocks of one table (.npz).")],
+    out: Annotated[Path, typer.Option(help="Data set to write (.npz).")],
+    force: Annotated[bool, typer.Option("--force", help="Replace another file.")] = False,
+) -> None:
+    """Join the blocks that simulate --block made."""
+    from regulome.stochastic import simulate_command
+
+    simulate_command.merge(blocks, out, force)
+
+
+@app.command()
+def infer(
+    settings: Annotated[Path, typer.Argument(help="Settings in YAML: network, counts, boxes, likelihood.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results: new, empty, or an earlier inference.")],
+    threads: Annotated[int | None, typer.Option(help="Threads (default: all cores).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder with other content.")] = False,
+) -> None:
+    """Infer the parameters of a network from counts in single cells: posterior, predictions, verdict."""
+    from regulome.stochastic import infer_command
+
+    infer_command.run(settings, out, threads, force)
+
+
 @data_app.command("list")
 def list_data() -> None:
     """Print every data file: key, size, licence, what is in it and what to cite."""

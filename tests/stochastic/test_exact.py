@@ -291,3 +291,5 @@ def test_waiting_times_are_refused():
     network = load("splicing_gamma")
     with pytest.raises(UserError, match="waiting times"):
         exact.stationary(network, network.box.mean(1))
+    with pytest.raises(UserError, match="waiting times"):
+        ExactLikelihood(network)

@@ -109,7 +109,7 @@ def corner(exact: Distribution, found: Distribution, states: Sequence[str]) -> t
             ax.set_xticks([0, 1])
         if i != j and ends[i] == 2:
             ax.set_yticks([0, 1])
-    axes[0, 0].legend(loc="lower center")
+    axes[-1, -1].legend(loc="upper right")
     return fig, pd.DataFrame(rows, columns=["state", "count", "exact", "solver"])
 
 
