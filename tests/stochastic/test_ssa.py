@@ -352,3 +352,16 @@ def test_what_the_writer_may_leave_unchecked():
         assert rate_facts.has_factors(rate, "X", 2) == (factors >= 2), text
         assert rate_facts.never_negative(rate, network) == positive, text
     assert not rate_facts.never_negative(one_event("k * X", -1, low=-1).rates[1], one_event("k * X", -1, low=-1))
+
+
+def test_a_simulator_is_kept_on_disk_once_and_still_loads_where_nothing_can_be_written(tmp_path, monkeypatch):
+    from numba import config
+
+    from regulome.stochastic import ssa_cache
+
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    assert ssa_cache.load("value = 1\n").__file__ == ssa_cache.load("value = 1\n").__file__
+    assert len(list((tmp_path / "networks").glob("*.py"))) == 1
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "file"))
+    assert ssa_cache.load("value = 2\n").value == 2
