@@ -172,7 +172,9 @@ STEPS = {
             "posterior_ratios", "calibration_ranks", "recovery", "number_of_cells", "published_posterior",
             "smfish_predictions", "smfish_bursts", "model_comparison",
         ],
-        "tables": ["table_posterior", "table_direct_fit", "table_calibration", "table_published", "table_smfish"],
+        "tables": [
+            "table_posterior", "table_labelling", "table_direct_fit", "table_calibration", "table_published", "table_smfish",
+        ],
         "after": ["42_solver_training"],
         "reads": {
             "mini": [

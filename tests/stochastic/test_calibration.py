@@ -5,7 +5,8 @@ import pytest
 from inference_laws import POISSON, PoissonLaw, telegraph_law
 from scipy.stats import kstest
 
-from regulome.stochastic.calibration import calibrate, simulate, uniform_band
+from regulome.stochastic.calibration import calibrate, calibrate_ensembles, simulate, uniform_band
+from regulome.stochastic.posterior import SamplerSettings
 from regulome.stochastic.prior import BoxPrior
 
 
@@ -59,6 +60,17 @@ def test_ratios_of_a_two_state_gene_are_calibrated():
     assert (table.loc[ratios, "p_value"] > 1e-3).all()
     assert (table.loc[ratios, "coverage_90"] > 0.78).all()
     assert table.loc["kon_per_kdeg", "correlation_with_truth"] > 0.7
+
+
+def test_ensembles_are_calibrated_with_the_right_law_and_not_with_a_wrong_one(experiments):
+    prior, truth, samples = experiments
+    settings = SamplerSettings(chains=2, steps=20, burn_in=5, starts=1, screened=4)
+    few = (prior, truth[:12], samples[:12], 0, None, 39, settings)
+    good, bad = (calibrate_ensembles(law, *few) for law in (PoissonLaw(), Shifted()))
+    assert good.ranks.shape == (12, 1) and good.draws == 39
+    row = good.table(bins=3).iloc[0]
+    assert row["p_value"] > 1e-3 and row["coverage_90"] >= row["coverage_low"]
+    assert bad.table(bins=3).iloc[0]["coverage_90"] < row["coverage_low"]
 
 
 def test_uniform_ranks_stay_inside_the_band_as_often_as_it_says():

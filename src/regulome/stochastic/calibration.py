@@ -12,12 +12,16 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import binom, chi2
+from tqdm import tqdm
 
 from regulome.stochastic.counts import Cells
 from regulome.stochastic.likelihood import CountLaw, Likelihood
+from regulome.stochastic.posterior import SamplerSettings, sample
 from regulome.stochastic.prior import BoxPrior
 from regulome.stochastic.ratios import ratios, time_exponents
 from regulome.stochastic.smc import smc
+
+SHORT = SamplerSettings(chains=2, steps=40, burn_in=15, starts=3, screened=64)
 
 
 @dataclass(frozen=True)
@@ -117,13 +121,35 @@ def calibrate(
 ) -> Calibration:
     """Rank the truth of every experiment among posterior draws under the judged law; see `smc` for the numbers."""
     likelihood = Likelihood(judged, samples, chunk=256)
-    draws = smc(likelihood, prior, seed, particles, bank, moves).theta
+    return _ranked(judged, truth, smc(likelihood, prior, seed, particles, bank, moves).theta, reference)
+
+
+def calibrate_ensembles(
+    judged: CountLaw,
+    prior: BoxPrior,
+    truth: np.ndarray,
+    samples: Sequence[Cells],
+    seed: int,
+    reference: str | None = None,
+    particles: int = 64,
+    settings: SamplerSettings | None = None,
+) -> Calibration:
+    """The same for `posterior.sample`, one experiment after the other, with random draws of each posterior."""
+    draws = [
+        sample(Likelihood(judged, cells), prior, seed + place, settings or SHORT, reference).thinned(particles, seed)
+        for place, cells in enumerate(tqdm(samples, disable=None, unit=" experiments"))
+    ]
+    return _ranked(judged, truth, np.stack(draws), reference)
+
+
+def _ranked(judged: CountLaw, truth: np.ndarray, draws: np.ndarray, reference: str | None) -> Calibration:
+    """Ranks of (D, P) truths among (D, K, P) draws."""
     exponents = time_exponents(judged.network)
     values, true = (_quantities(judged.network, part, reference, exponents) for part in (draws, truth[:, None]))
     names = (*judged.network.parameter_names, *ratios(judged.network, truth[:1], reference, exponents).columns)
     low, median, high = np.quantile(values, [0.05, 0.5, 0.95], axis=1)
     below = (values < true).sum(1)
-    return Calibration(names, below, particles, true[:, 0], median, low, high)
+    return Calibration(names, below, draws.shape[1], true[:, 0], median, low, high)
 
 
 def _quantities(network, theta: np.ndarray, reference: str | None, exponents) -> np.ndarray:

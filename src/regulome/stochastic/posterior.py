@@ -4,8 +4,8 @@ Several independent ensembles (emcee; Foreman-Mackey et al. 2013), each a chain,
 parameters. They start from importance-weighted draws of a mixture fitted to the posterior (`proposal`), so that
 separate modes have the right weight from the beginning; where importance sampling does not hold, from particles
 tempered from the prior (`smc`). A move proposes from that mixture, or by differential evolution (ter Braak 2006), so
-that neither a bad mixture nor a curved ridge stops the walkers, or multiplies all rates by one number, which stationary
-data do not see. Every step is one batch of likelihoods.
+that neither a bad mixture nor a curved ridge stops the walkers; what data do not see (`unseen`: the unit of time,
+names of hidden states) is drawn from the prior with every move. Every step is one batch of likelihoods.
 """
 
 import time
@@ -23,11 +23,13 @@ from tqdm import tqdm
 from regulome.errors import UserError
 from regulome.stochastic.fit import Fit, fit, log_posterior
 from regulome.stochastic.likelihood import Likelihood
+from regulome.stochastic.moves import moves
 from regulome.stochastic.prior import BoxPrior
 from regulome.stochastic.proposal import Mixture, adapted, of_draws, weigh
-from regulome.stochastic.ratios import ratios, time_exponents
+from regulome.stochastic.ratios import ratios
 from regulome.stochastic.rendezvous import side_by_side
 from regulome.stochastic.smc import smc
+from regulome.stochastic.unseen import Unseen
 
 TRUSTED = 0.7  # largest Pareto k at which importance sampling is reliable (Vehtari et al. 2024)
 RHAT = 1.01  # above it the chains disagree (Vehtari et al. 2021)
@@ -236,14 +238,16 @@ def sample(
     evidence = Evidence(weighted.evidence, weighted.evidence_sd, weighted.pareto_k, "importance sampling")
     firsts = [weighted.x[_distinct(weighted.shares, walkers, generator)] for _ in range(settings.chains)]
     if evidence.pareto_k > TRUSTED:  # the mixture misses part of the posterior: temper from the prior instead
-        firsts, mixture, evidence = _tempered(likelihood, prior, seed, settings.chains, walkers, evidence.pareto_k)
+        firsts, mixture, evidence = _tempered(
+            likelihood, mixture.unseen, seed, settings.chains, walkers, evidence.pareto_k
+        )
         weighted = weigh(mixture, likelihood, prior, 200, generator)
         share = weighted.effective / len(weighted.x)
     with tqdm(total=settings.chains * (settings.steps + settings.burn_in), disable=None, unit=" steps") as bar:
         results = side_by_side(
             lambda x: log_posterior(likelihood, prior, x),
             [
-                lambda target, n=n: _ensemble(target, firsts[n], prior, mixture, share, settings, [seed, 2, n], bar)
+                lambda target, n=n: _ensemble(target, firsts[n], mixture, share, settings, [seed, 2, n], bar)
                 for n in range(settings.chains)
             ],
         )
@@ -256,15 +260,16 @@ def sample(
     )  # fmt: skip
 
 
-def _tempered(likelihood: Likelihood, prior: BoxPrior, seed: int, chains: int, walkers: int, pareto_k: float):
+def _tempered(likelihood: Likelihood, unseen: Unseen, seed: int, chains: int, walkers: int, pareto_k: float):
     """Starts of the ensembles, mixture and evidence from independent runs of sequential Monte Carlo."""
+    prior = unseen.prior
     repeated = Likelihood(
         likelihood.model, [likelihood.cells] * chains, likelihood.zero_truncated, likelihood.chunk, **likelihood.options
     )
     found = smc(repeated, prior, seed, particles=max(64, 2 * walkers), bank=512, moves=4, shared=False)
     x = prior.coordinates(torch.tensor(found.theta)).numpy()
     x = x + 1e-6 * np.random.default_rng([seed, 7]).standard_normal(x.shape)  # two particles may be in one place
-    mixture = of_draws(prior, x.reshape(-1, prior.dimension), seed)
+    mixture = of_draws(unseen, x.reshape(-1, prior.dimension), seed)
     spread = found.evidence.std(ddof=1) / np.sqrt(chains) if chains > 1 else np.inf
     evidence = Evidence(float(found.evidence.mean()), float(spread), pareto_k, "sequential Monte Carlo")
     return [run[:walkers] for run in x], mixture, evidence
@@ -277,37 +282,10 @@ def _distinct(shares: np.ndarray, count: int, generator: np.random.Generator) ->
     return np.argsort(-keys, kind="stable")[:count]
 
 
-def _rescaling(prior: BoxPrior, exponents: np.ndarray):
-    """Move that multiplies all rates by a random number, uniform in its logarithm over what the box allows.
-
-    Stationary data do not see it. The range is the same before and after the move, so that it is symmetric.
-    """
-    box = torch.tensor(prior.network.box)
-    low, high = prior.coordinates(box.T).numpy()
-    moved = np.flatnonzero(exponents)
-
-    def propose(x: np.ndarray, random) -> tuple[np.ndarray, np.ndarray]:
-        ends = np.stack([(edge[moved] - x[:, moved]) / exponents[moved] for edge in (low, high)])
-        first, last = ends.min(0).max(1), ends.max(0).min(1)
-        shift = first + random.random_sample(len(x)) * (last - first)
-        return x + shift[:, None] * exponents, np.zeros(len(x))
-
-    return propose
-
-
-def _ensemble(target, first, prior, mixture, efficiency, settings, seed, bar):
+def _ensemble(target, first, mixture, efficiency, settings, seed, bar):
     """One ensemble: (W, S, P) coordinates x, (W, S) log posterior, accepted share."""
-
-    def from_mixture(x: np.ndarray, random) -> tuple[np.ndarray, np.ndarray]:
-        new = mixture.sample(len(x), np.random.default_rng(random.randint(2**32, size=4, dtype=np.uint32)))
-        return new, mixture.log_density(x) - mixture.log_density(new)
-
-    jumps = 0.2 + 0.5 * min(1.0, 2 * efficiency)  # the better the mixture, the more
-    moves = [(emcee.moves.MHMove(from_mixture), jumps), (emcee.moves.DEMove(), 0.9 - jumps)]
-    exponents = time_exponents(prior.network)
-    if exponents is not None:
-        moves.append((emcee.moves.MHMove(_rescaling(prior, exponents)), 0.1))
-    sampler = emcee.EnsembleSampler(len(first), first.shape[1], target, moves=moves, vectorize=True)
+    chosen = moves(mixture, efficiency)
+    sampler = emcee.EnsembleSampler(len(first), first.shape[1], target, moves=chosen, vectorize=True)
     random = np.random.RandomState(np.random.default_rng(seed).integers(2**32, size=8, dtype=np.uint32))
     state = emcee.State(first, random_state=random.get_state())
     for _ in sampler.sample(state, iterations=settings.burn_in + settings.steps):

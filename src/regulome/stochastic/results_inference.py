@@ -14,6 +14,7 @@ from regulome.stochastic.posterior import Posterior, SamplerSettings, sample
 from regulome.stochastic.prior import BoxPrior
 from regulome.stochastic.published_inference import PublishedResult
 from regulome.stochastic.ratios import burst_statistics, ratios
+from regulome.stochastic.symmetries import of_likelihood, ordered
 
 _MODULE = "regulome.stochastic"
 KEPT_SYNTHETIC, KEPT_REAL = 0.2, 0.5  # KL above which the published figures drop a data set
@@ -90,6 +91,27 @@ def quality(posteriors: Mapping[str, Posterior], seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def labellings(posteriors: Mapping[str, Posterior], larger: str) -> pd.DataFrame:
+    """Quantiles of the ratios as drawn, and with names swapped so that one of two exchangeable parameters is larger.
+
+    Parameters
+    ----------
+    larger
+        The parameter that the swap (`symmetries.relabellings`) makes larger; posteriors without a swap stay as drawn.
+    """
+    rows = []
+    for title, posterior in posteriors.items():
+        network, place = posterior.likelihood.network, posterior.names.index(larger)
+        versions = {"as drawn": posterior.flat}
+        for swap in of_likelihood(posterior.likelihood)[1:]:
+            versions[f"{larger} > {posterior.names[swap[place]]}"] = ordered(posterior.flat, swap, place)
+        for labelling, theta in versions.items():
+            for name, column in ratios(network, theta, posterior.reference).items():
+                low, median, high = np.quantile(column, [0.025, 0.5, 0.975])
+                rows.append((title, name, labelling, low, median, high))
+    return pd.DataFrame(rows, columns=["posterior", "quantity", "labelling", "q2.5", "median", "q97.5"])
+
+
 def burst_table(posteriors: Mapping[str, Posterior], colours: Mapping[str, str]) -> pd.DataFrame:
     """Quantiles of burst statistics of two-state genes with kdeg = 1, long form."""
     rows = []
@@ -102,9 +124,18 @@ def burst_table(posteriors: Mapping[str, Posterior], colours: Mapping[str, str])
 
 
 def widths(
-    ours: Mapping[int, Posterior], published: Mapping[int, PublishedResult], truth: np.ndarray, seed: int = 0
+    ours: Mapping[int, Posterior],
+    published: Mapping[int, PublishedResult],
+    truth: np.ndarray,
+    larger: str,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Our posterior and the published "posterior" of ratios, by number of cells: width, and distance of its middle.
+
+    Parameters
+    ----------
+    larger
+        As in `labellings`: both are compared with the truth in its labelling.
 
     Returns
     -------
@@ -116,8 +147,11 @@ def widths(
         network, reference = posterior.likelihood.network, posterior.reference
         true = ratios(network, truth[None], reference).iloc[0]
         drawn = published[size].sample(4000, np.random.default_rng(seed))
-        for procedure, table in (("posterior", posterior.ratios), ("published", ratios(network, drawn, reference))):
-            for name, column in table.items():
+        place, theta = posterior.names.index(larger), {"posterior": posterior.flat, "published": drawn}
+        for procedure, values in theta.items():
+            for swap in of_likelihood(posterior.likelihood)[1:]:
+                values = ordered(values, swap, place)
+            for name, column in ratios(network, values, reference).items():
                 logs = np.log(column)
                 sd, error = float(logs.std()), float(abs(logs.median() - np.log(true[name])))
                 rows.append((size, name, procedure, sd, error, error / max(sd, 1e-12)))

@@ -14,6 +14,8 @@ from scipy.special import logsumexp
 
 from regulome.stochastic.likelihood import Likelihood
 from regulome.stochastic.prior import BoxPrior
+from regulome.stochastic.proposal import relabelled
+from regulome.stochastic.symmetries import of_likelihood
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def smc(
         theta = prior.sample(sets * bank, generator).reshape(sets, bank, -1)
         level = likelihood.each(theta)
     x = prior.coordinates(torch.tensor(theta)).numpy()
+    swaps = of_likelihood(likelihood)
     beta, evidence = np.zeros(sets), np.zeros(sets)
     stages, used, accepted, tried = np.zeros(sets, int), bank if shared else sets * bank, 0, 0
     while (beta < 1).any():
@@ -88,6 +91,9 @@ def smc(
             for half in (0, 1):
                 x, level, good = _move(x, level, beta, half, likelihood, prior, generator)
                 accepted, tried, used = accepted + good.sum(), tried + good.size, used + good.size
+        if len(swaps) > 1:
+            x, level = _relabel(x, level, beta, swaps, likelihood, prior, generator)
+            used += level.size
     return Population(prior.theta_of(torch.tensor(x)).numpy(), evidence, stages, accepted / max(tried, 1), used)
 
 
@@ -143,3 +149,11 @@ def _move(x, level, beta, half, likelihood, prior, generator):
     x[:, mine] = np.where(good[..., None], proposal, x[:, mine])
     level[:, mine] = np.where(good, found, level[:, mine])
     return x, level, good
+
+
+def _relabel(x, level, beta, swaps, likelihood, prior, generator):
+    """Names that data do not see are swapped at random, so that equal modes have equal weights."""
+    proposal = relabelled(x, swaps, generator)
+    found = likelihood.each(prior.theta_of(torch.tensor(proposal)).numpy())
+    good = np.log(generator.random(level.shape)) < beta[:, None] * (found - level)
+    return np.where(good[..., None], proposal, x), np.where(good, found, level)
