@@ -122,7 +122,7 @@ STEPS = {
         ],
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 60, "paper": 600},
+        "seconds": {"mini": 60, "paper": 510},
     },
     "42_solver_training": {
         "about": "The transformer solver: both recipes at equal arithmetic, time as an input (DynGPT-Solver).",
