@@ -164,7 +164,7 @@ STEPS = {
         ],
         "mem_mb": 6000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 55, "paper": 1200},
+        "seconds": {"mini": 55, "paper": 545},
     },
     "44_parameter_inference": {
         "about": "Rates from counts in single cells: posterior, calibration, smFISH, published procedure (DynGPT-Inferrer).",
