@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from regulome.stochastic.calibration import Calibration, uniform_band
 from regulome.stochastic.counts import Cells
 from regulome.stochastic.distribution import Distribution
-from regulome.style import DOUBLE, PALETTE, SINGLE, panel_letter
+from regulome.style import DOUBLE, PALETTE, panel_letter
 
 COLOURS = ("blue", "vermillion", "green", "purple", "orange", "sky", "black")
 
@@ -210,19 +210,6 @@ def cells_curve(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     for ax, letter in zip(axes, "ab", strict=True):
         panel_letter(ax, letter)
     return fig, table
-
-
-def published_paths(paths: Mapping[str, Sequence[np.ndarray]], best: float) -> tuple[Figure, pd.DataFrame]:
-    """Loss a cell along the published descent, a line a start; ``best``: that of the maximum-likelihood fit."""
-    fig, ax = plt.subplots(figsize=(SINGLE, 2.1))
-    rows = []
-    for (name, starts), colour in zip(paths.items(), COLOURS, strict=False):
-        for number, path in enumerate(starts):
-            ax.plot(path - best, color=PALETTE[colour], label=name if number == 0 else None)
-            rows += [(name, number, step, value) for step, value in enumerate(path)]
-    ax.set(xlabel="iteration", ylabel="loss above the best fit\n(nats a cell)", yscale="log")
-    ax.legend()
-    return fig, pd.DataFrame(rows, columns=["mode", "start", "iteration", "loss"])
 
 
 def replicates(table: pd.DataFrame, quantities: Sequence[str], group: str = "sample") -> tuple[Figure, pd.DataFrame]:
