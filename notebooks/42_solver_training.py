@@ -38,7 +38,7 @@ steps: int = 500  # steps of our training (>= 50)
 batch: int = 64  # parameter sets a step (>= 1)
 prefixes: int = 8  # most prefixes a level and parameter set (>= 1)
 rate: float = 2e-3  # learning rate (0 < x <= 1)
-published_epochs: int = 200  # pre-training of the published recipe at full length (>= 20)
+published_epochs: int = 200  # pre-training of the published recipe with both stages (>= 20)
 fine_tuning_epochs: int = 1  # fine-tuning after it (>= 0)
 ladder_steps: int = 40  # steps with each set of options in the comparison of options (>= 20)
 time_network: str = "telegraph"  # network solved with time as an input
@@ -135,6 +135,7 @@ print(f"{solver.seconds:.0f} s, {1e3 * solver.seconds / steps:.0f} ms a step")
 # Pre-training draws 1000 states of one trajectory's histogram; of the 100 parameter sets of an epoch only the last one
 # moves the weights, since gradients are zeroed in between. Fine-tuning takes half its states from the network and
 # $(\Delta_i - \bar\Delta) \ln p_i$ as loss, $\Delta = \ln p - \ln q$. Arithmetic is counted in the published layout.
+# The recipe with both stages runs the epochs that the parameters name (published: 1000 and 1000).
 
 # %%
 protocol = Simulation(1, burn_in=5000.0, window=1000.0, grid=0.05)

@@ -9,7 +9,7 @@ from regulome.stochastic import solver_recipes as names
 from regulome.style import DOUBLE, PALETTE, SINGLE, panel_letter
 
 COLOURS = {
-    names.OURS: "blue", names.EQUAL: "purple", names.LEAN: "orange", names.LONG: "vermillion",
+    names.OURS: "blue", names.EQUAL: "purple", names.LEAN: "orange", names.BOTH: "vermillion",
     names.MEAN: "black", names.NEAREST: "black", names.MOMENTS: "black", names.ONE: "black", names.ONE_BETTER: "black",
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ _ROLES = {recipes.NEAREST: "baseline", recipes.MEAN: "baseline", recipes.MOMENTS
           recipes.ONE_BETTER: "baseline"}  # fmt: skip
 _SHORT = {
     recipes.OURS: "ours", recipes.EQUAL: "published_equal", recipes.LEAN: "published_lean",
-    recipes.LONG: "published_long", recipes.MEAN: "mean_law", recipes.NEAREST: "nearest",
+    recipes.BOTH: "published_long", recipes.MEAN: "mean_law", recipes.NEAREST: "nearest",
     recipes.MOMENTS: "moments", recipes.ONE: "trajectory", recipes.ONE_BETTER: "trajectory_better",
 }  # fmt: skip
 

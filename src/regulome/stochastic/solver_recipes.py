@@ -19,7 +19,7 @@ from regulome.stochastic.transformer import named
 OURS = "ours"
 EQUAL = "published recipe, equal arithmetic"
 LEAN = "published recipe, unused passes left out"
-LONG = "published recipe, full length"
+BOTH = "published recipe, both stages"
 MEAN = "mean of the training laws (no prompt)"
 NEAREST = "nearest training law"
 MOMENTS = "negative binomials, exact moments"
@@ -37,7 +37,7 @@ def published_runs(
     seed: int,
     progress: bool = True,
 ) -> tuple[dict[str, Solver], pd.DataFrame]:
-    """The published recipe for as much arithmetic as ours took, with and without its unused passes, and at full length.
+    """The published recipe for as much arithmetic as ours took, with and without its unused passes, and both stages.
 
     The updates are those of the published layout, made through the prefix tree; the arithmetic is that of the layout.
 
@@ -48,7 +48,7 @@ def published_runs(
     operations
         Floating-point operations of our training.
     full
-        Pre-training at full length.
+        Its pre-training, for the recipe with both stages.
     fine_tuning_epochs
         After it, with all prompts of every epoch.
 
@@ -61,7 +61,7 @@ def published_runs(
     epochs = {
         EQUAL: max(1, round(operations / (prompt * full.prompts))),
         LEAN: max(1, round(operations / prompt)),
-        LONG: full.epochs,
+        BOTH: full.epochs,
     }
     solvers, rows = {}, []
     for recipe, number in epochs.items():
@@ -70,7 +70,7 @@ def published_runs(
         pretrain(solver, histograms, settings, validation, progress)
         each = prompt if recipe == LEAN else prompt * full.prompts
         rows += _looks(solver, recipe, each, 0.0)
-        if recipe == LONG and fine_tuning_epochs:
+        if recipe == BOTH and fine_tuning_epochs:
             tuning = replace(
                 FINE_TUNING, epochs=fine_tuning_epochs, prompts=full.prompts, samples=full.samples, seed=full.seed,
                 check_every=max(1, fine_tuning_epochs // 20),
