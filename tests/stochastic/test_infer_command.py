@@ -108,6 +108,9 @@ def test_sbml_says_in_parameters_what_is_inferred(folder):
     assert network.constants["kdeg"] == 1
     with pytest.raises(UserError, match="parameters: found none"):
         read_network(read_settings(settings(folder, "network: mine.xml\ncounts: cells.csv\n")))
+    wrong = settings(folder, "network: mine.xml\ncounts: cells.csv\nparameters: {kom: [0.1, 3]}\n")
+    with pytest.raises(UserError, match=r"\.yaml: parameters: unknown parameter 'kom' \(did you mean 'kon'"):
+        read_network(read_settings(wrong))
 
 
 @pytest.mark.parametrize(

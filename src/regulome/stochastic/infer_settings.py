@@ -19,6 +19,7 @@
 Paths are relative to the file. Only ``network`` and ``counts`` are needed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -131,21 +132,14 @@ def read_network(settings: InferSettings) -> StateTransitionNetwork:
 
         if not boxes:
             raise UserError(f"{settings.source}: parameters: found none, expected those of {place} that are inferred")
+        known = read_sbml(place).constants
+        _known_names(settings.source, "parameters", boxes, known)
         network = read_sbml(place, parameters=boxes)
-        for name in settings.fixed:
-            if name not in network.constants:
-                raise UserError(
-                    f"{settings.source}: fixed: unknown parameter '{name}'{closest(name, network.constants)}"
-                )
+        _known_names(settings.source, "fixed", settings.fixed, network.constants)
         return replace(network, constants={**network.constants, **settings.fixed})
     network = networks.load(file)
-    for group, names in (("parameters", boxes), ("fixed", settings.fixed)):
-        for name in names:
-            if name not in network.parameter_names:
-                raise UserError(
-                    f"{settings.source}: {group}: unknown parameter '{name}'{closest(name, network.parameter_names)}; "
-                    f"expected {', '.join(network.parameter_names)}"
-                )
+    _known_names(settings.source, "parameters", boxes, network.parameter_names)
+    _known_names(settings.source, "fixed", settings.fixed, network.parameter_names)
     left = tuple(
         Parameter(p.name, *boxes.get(p.name, (p.low, p.high)))
         for p in network.parameters
@@ -155,6 +149,14 @@ def read_network(settings: InferSettings) -> StateTransitionNetwork:
         raise UserError(f"{settings.source}: every parameter has a fixed value, expected one or more to infer")
     fixed = {name: float(value) for name, value in settings.fixed.items()}
     return replace(network, parameters=left, constants={**network.constants, **fixed})
+
+
+def _known_names(source: str, group: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f"{source}: {group}: unknown parameter '{name}'{closest(name, known)}; expected {', '.join(known)}"
+            )
 
 
 def _box(source: str, name: str, box: object) -> tuple[float, float]:
