@@ -194,7 +194,7 @@ STEPS = {
         "check": "regulome.stochastic.smfish:check_inputs",
         "mem_mb": 4000,
         "minutes": {"mini": 10, "paper": 120},
-        "seconds": {"mini": 90, "paper": 900},
+        "seconds": {"mini": 90, "paper": 1150},
     },
 }
 
