@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -61,6 +62,12 @@ def load_registry(path: Path | None = None) -> dict[str, Entry]:
         file, entry and field.
     """
     path = paths.data() / "registry.yaml" if path is None else Path(path)
+    return dict(_registry(path, path.stat().st_mtime_ns if path.is_file() else 0))
+
+
+@lru_cache(maxsize=4)
+def _registry(path: Path, changed: int) -> dict[str, Entry]:
+    """Reading takes a second; ``changed`` makes an edited file a new one."""
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: found {type(content).__name__}; expected one mapping per data file")

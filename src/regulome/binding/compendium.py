@@ -1,9 +1,14 @@
 """A compendium: intensities of many proteins on many RNA probes.
 
 Files have the published course layout: a matrix of numbers (one row an RNA, one column a protein, blanks or tabs
-between them, no header), one file of protein sequences and one of RNA sequences, in the same orders.
+between them, no header), one file of protein sequences and one of RNA sequences, in the same orders. `save` and
+`load` keep all of it in one .npz file.
 """
 
+import io
+import json
+import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +17,11 @@ import numpy as np
 
 from regulome.binding.sequences import Sequences, read_sequences, text_lines
 from regulome.errors import UserError
+from regulome.tables import write_bytes
 
 KINDS = ("measured", "semi-real", "synthetic")
+FORMAT = "regulome compendium 1"
+_ARRAYS = ("meta", "intensities", "probe_set")
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,8 @@ def read_matrix(path: str | Path) -> np.ndarray:
         if len(cells) != width:
             raise UserError(f"{path} row {number}: found {len(cells)} columns; expected {width}, as in row 1")
         try:
-            values[number - 1] = cells
+            with np.errstate(over="ignore"):  # becomes infinite and is refused below
+                values[number - 1] = cells
         except ValueError:
             values[number - 1] = [_number(cell, path, number, i + 1) for i, cell in enumerate(cells)]
     if np.isinf(values).any():
@@ -132,3 +141,48 @@ def _number(cell: str, path: Path, row: int, column: int) -> float:
         return float(cell)
     except ValueError:
         raise UserError(f"{path} row {row}, column {column}: found {cell[:20]!r}; expected a number") from None
+
+
+def save(compendium: Compendium, path: str | Path) -> None:
+    """Write a compendium as one compressed .npz file (no pickle); an existing one is replaced at the end."""
+    meta = {"format": FORMAT, "kind": compendium.kind, "source": compendium.source}
+    for part in ("proteins", "rnas"):
+        meta[part] = vars(getattr(compendium, part))
+    probe_set = compendium.probe_set
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+        intensities=np.asarray(compendium.intensities, dtype=np.float32),
+        probe_set=np.empty(0, dtype="U1") if probe_set is None else np.asarray(probe_set, dtype="U1"),
+    )
+    write_bytes(path, content.getvalue())
+
+
+def load(path: str | Path) -> Compendium:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no such file or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected a compendium (.npz)")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+        meta = json.loads(arrays["meta"].tobytes())
+        if meta["format"] != FORMAT:
+            raise UserError(f"{path}: found format '{meta['format']}'; expected '{FORMAT}'")
+        proteins, rnas = (_sequences(meta[part]) for part in ("proteins", "rnas"))
+        probe_set = arrays["probe_set"] if len(arrays["probe_set"]) else None
+        return Compendium(proteins, rnas, arrays["intensities"], meta["kind"], probe_set, meta["source"])
+    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error):
+        raise UserError(f"{path}: not a compendium, or damaged; expected a .npz file as saved") from None
+
+
+def _sequences(fields: dict) -> Sequences:
+    changed = tuple((what, number) for what, number in fields["changed"])
+    return Sequences(tuple(fields["names"]), tuple(fields["letters"]), fields["kind"], fields["source"], changed)

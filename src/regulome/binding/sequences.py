@@ -72,11 +72,17 @@ class Sequences:
         return hashlib.sha256("\n".join(self.letters).encode()).hexdigest()
 
 
-def sequences(letters: Sequence[str], kind: str, names: Sequence[str] | None = None, source: str = "sequences"):
+def sequences(
+    letters: Sequence[str],
+    kind: str,
+    names: Sequence[str] | None = None,
+    source: str = "sequences",
+    unknown: str = "error",
+) -> Sequences:
     """Check and normalise sequences that come from memory rather than from a file (errors as in `read_sequences`)."""
     names = [str(i + 1) for i in range(len(letters))] if names is None else list(names)
     places = [f"{source}: record '{name}'" for name in names]
-    return _checked(list(letters), names, kind, source, places, "error")
+    return _checked(list(letters), names, kind, source, places, unknown)
 
 
 def read_sequences(path: str | Path, kind: str, unknown: str = "error") -> Sequences:

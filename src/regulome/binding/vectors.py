@@ -24,12 +24,15 @@ class Vectors:
         What made them, for instance "esm2_t6_8M_UR50D layer 6 mean" or "k-mers + physico-chemical, 1034".
     checksum
         `Sequences.checksum` of the proteins, "" where it is not known.
+    pooling
+        How a sequence of any length became one vector.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
     source: str
     checksum: str = ""
+    pooling: str = "mean over residues"
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or len(self.names) != len(self.values):
