@@ -1,27 +1,25 @@
 """ESM-2 embeddings against forward passes by hand; loading; bad sequences, files and checkpoints."""
 
 import argparse
-import gzip
 import os
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from esm.data import Alphabet
 from esm.model.esm2 import ESM2
 
-from regulome.binding.embeddings import LETTERS, embed, embed_fasta, load_esm2, read_fasta
+from regulome.binding.embeddings import embed, load_esm2
+from regulome.binding.sequences import AMINO_ACIDS, Sequences, sequences
 from regulome.errors import UserError
 
 LAYERS, WIDTH, HEADS = 3, 32, 4
-SEQUENCES = {
-    "long": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVV",
-    "short": "MW",
-    "unknown": "ACDXBUZO",
-    "middle": "GGGGSLLAAWCHHRRNNDQEKPTSYFMIV",
-    "one": "M",
-}
+SEQUENCES = sequences(
+    ["MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVV", "MW", "ACDXBUZO",
+     "GGGGSLLAAWCHHRRNNDQEKPTSYFMIV", "M"],
+    "protein",
+    ["long", "short", "unknown", "middle", "one"],
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -79,26 +77,28 @@ def test_weights_survive_the_checkpoint(network, checkpoint):
 @pytest.mark.parametrize("layer", [0, 1, LAYERS])
 @pytest.mark.parametrize("batch_tokens", [1, 60, 4096])
 def test_embedding_equals_a_forward_pass_of_each_protein_alone(network, checkpoint, layer, batch_tokens):
-    table = embed(load_esm2(checkpoint), SEQUENCES, layer, batch_tokens)
-    assert list(table.index) == list(SEQUENCES)
-    assert table.shape == (len(SEQUENCES), WIDTH)
-    for name, sequence in SEQUENCES.items():
-        np.testing.assert_allclose(table.loc[name], alone(network, sequence, layer), atol=3e-6, err_msg=name)
+    found = embed(load_esm2(checkpoint), SEQUENCES, layer, batch_tokens)
+    assert found.names == SEQUENCES.names
+    assert found.values.shape == (len(SEQUENCES), WIDTH)
+    assert found.checksum == SEQUENCES.checksum()
+    for row, sequence in zip(found.values, SEQUENCES.letters, strict=True):
+        np.testing.assert_allclose(row, alone(network, sequence, layer), atol=3e-6, err_msg=sequence)
 
 
 def test_layer_zero_is_the_mean_of_the_residue_vectors_scaled_for_token_dropout(network, checkpoint):
-    table = embed(load_esm2(checkpoint), SEQUENCES, layer=0)
+    found = embed(load_esm2(checkpoint), SEQUENCES, layer=0)
     vectors = network.embed_tokens.weight.detach().numpy()
-    for name, sequence in SEQUENCES.items():
+    for row, sequence in zip(found.values, SEQUENCES.letters, strict=True):
         expected = 0.88 * vectors[tokens_of(sequence)[0, 1:-1].numpy()].mean(0)  # 1 - 0.15 x 0.8, nothing is masked
-        np.testing.assert_allclose(table.loc[name], expected, atol=1e-6)
+        np.testing.assert_allclose(row, expected, atol=1e-6)
 
 
 def test_negative_layers_count_from_the_end(checkpoint):
     model = load_esm2(checkpoint)
-    pd.testing.assert_frame_equal(embed(model, SEQUENCES, -1), embed(model, SEQUENCES, LAYERS))
-    pd.testing.assert_frame_equal(embed(model, SEQUENCES, -LAYERS - 1), embed(model, SEQUENCES, 0))
-    assert embed(model, SEQUENCES).attrs["source"] == "esm2_tiny layer 3 mean"
+    for layer in (-1, -LAYERS - 1):
+        same = embed(model, SEQUENCES, layer % (LAYERS + 1))
+        np.testing.assert_array_equal(embed(model, SEQUENCES, layer).values, same.values)
+    assert embed(model, SEQUENCES).source == "esm2_tiny layer 3 mean"
     for layer in (LAYERS + 1, -LAYERS - 2):
         with pytest.raises(UserError, match=f"layer is {layer}; expected -4 to 3"):
             embed(model, SEQUENCES, layer)
@@ -106,14 +106,16 @@ def test_negative_layers_count_from_the_end(checkpoint):
 
 def test_order_is_that_of_the_input(checkpoint):
     model = load_esm2(checkpoint)
-    backwards = dict(reversed(SEQUENCES.items()))
-    table = embed(model, backwards, batch_tokens=40)
-    assert list(table.index) == list(backwards)
-    np.testing.assert_allclose(table.loc[list(SEQUENCES)], embed(model, SEQUENCES), atol=3e-6)
+    backwards = SEQUENCES.take(range(len(SEQUENCES))[::-1])
+    found = embed(model, backwards, batch_tokens=40)
+    assert found.names == SEQUENCES.names[::-1]
+    np.testing.assert_allclose(found.values[::-1], embed(model, SEQUENCES).values, atol=3e-6)
 
 
 def test_the_letters_are_those_of_the_alphabet():
-    assert set(LETTERS) == {token for token in Alphabet.from_architecture("ESM-1b").standard_toks if token.isalpha()}
+    assert set(AMINO_ACIDS) == {
+        token for token in Alphabet.from_architecture("ESM-1b").standard_toks if token.isalpha()
+    }
 
 
 @pytest.mark.parametrize(
@@ -130,12 +132,22 @@ def test_the_letters_are_those_of_the_alphabet():
 )
 def test_a_bad_letter_is_named_with_record_and_position(checkpoint, sequence, message):
     with pytest.raises(UserError, match=message):
-        embed(load_esm2(checkpoint), {"good": "MKV", "bad": sequence})
+        embed(load_esm2(checkpoint), Sequences(("good", "bad"), ("MKV", sequence), "protein"))
 
 
 def test_no_sequences_are_refused(checkpoint):
     with pytest.raises(UserError, match="no sequences"):
-        embed(load_esm2(checkpoint), {})
+        embed(load_esm2(checkpoint), Sequences((), (), "protein"))
+    with pytest.raises(UserError, match="found RNA sequences; expected proteins"):
+        embed(load_esm2(checkpoint), sequences(["ACGU"], "rna"))
+
+
+def test_letters_outside_the_alphabet_become_unknown_residues_on_request(network, checkpoint):
+    proteins = sequences(["MKJA*", "mkvl"], "protein", unknown="replace")
+    assert proteins.changed == (("lower case", 1), ("unknown letters", 2))
+    found = embed(load_esm2(checkpoint), proteins)
+    for row, sequence in zip(found.values, ("MKXAX", "MKVL"), strict=True):
+        np.testing.assert_allclose(row, alone(network, sequence, LAYERS), atol=3e-6)
 
 
 class Trap:
@@ -165,7 +177,7 @@ def test_a_contact_regression_file_changes_nothing(checkpoint, network):
     before = embed(load_esm2(checkpoint), SEQUENCES)
     weights = {name: v for name, v in network.state_dict().items() if name.startswith("contact_head")}
     torch.save({"model": weights}, checkpoint.with_name("esm2_tiny-contact-regression.pt"))
-    pd.testing.assert_frame_equal(embed(load_esm2(checkpoint), SEQUENCES), before)
+    np.testing.assert_array_equal(embed(load_esm2(checkpoint), SEQUENCES).values, before.values)
 
 
 def test_a_damaged_checkpoint_is_refused(checkpoint, content):
@@ -229,65 +241,3 @@ def test_without_a_network_the_error_says_how_to_pass_a_local_file(tmp_path, mon
 def test_an_unknown_device_is_refused(checkpoint):
     with pytest.raises(UserError, match="device is 'tpu'"):
         load_esm2(checkpoint, device="tpu")
-
-
-FASTA = ">rbp1 first of two\nMKTA\nyiak\n\n>rbp2\nGGS\n"
-
-
-@pytest.mark.parametrize("written", [FASTA, FASTA.replace("\n", "\r\n"), "\ufeff" + FASTA])
-def test_fasta_lines_are_joined_and_cased(tmp_path, written):
-    plain, packed = tmp_path / "a.fasta", tmp_path / "a.fasta.gz"
-    plain.write_bytes(written.encode())
-    packed.write_bytes(gzip.compress(written.encode()))
-    assert list(read_fasta(plain).items()) == [("rbp1", "MKTAYIAK"), ("rbp2", "GGS")]
-    assert read_fasta(packed) == read_fasta(plain)
-
-
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        ("", "no records"),
-        ("MKT\n>a\nMK\n", "line 1: found 'MKT' before the first record"),
-        (">a\nMK\n>\nMK\n", "line 3: a record without a name"),
-        (">a\nMK\n>b\nMK\n>a\nMV\n", "line 5: record 'a' occurs twice"),
-        (">a\n>b\nMK\n", "record 'a' is empty"),
-        (">a\nMK VV\n", "line 2: record 'a' has a blank"),
-        (b"\xff\xfe\x00", "not a text file"),
-    ],
-)
-def test_a_bad_fasta_file_is_refused_by_line(tmp_path, written, message):
-    path = tmp_path / "bad.fasta"
-    path.write_bytes(written if isinstance(written, bytes) else written.encode())
-    with pytest.raises(UserError, match=rf"bad\.fasta.*{message}"):
-        read_fasta(path)
-
-
-def test_a_missing_or_damaged_fasta_file_is_refused(tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
-        read_fasta(tmp_path / "absent.fasta")
-    path = tmp_path / "cut.fasta.gz"
-    path.write_bytes(gzip.compress(FASTA.encode())[:-12])
-    with pytest.raises(UserError, match="cannot be read"):
-        read_fasta(path)
-
-
-def test_a_fasta_file_becomes_a_table_that_names_its_source(tmp_path, checkpoint, network):
-    fasta, out = tmp_path / "proteins.fasta", tmp_path / "out" / "vectors.csv"
-    fasta.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in SEQUENCES.items()))
-    embed_fasta(fasta, checkpoint, out)
-    table = pd.read_csv(out)
-    assert list(table.columns) == ["name", "source", *(f"e{i}" for i in range(WIDTH))]
-    assert list(table["name"]) == list(SEQUENCES)
-    assert set(table["source"]) == {"esm2_tiny layer 3 mean"}
-    for row, sequence in zip(table.iloc[:, 2:].to_numpy(), SEQUENCES.values(), strict=True):
-        np.testing.assert_allclose(row, alone(network, sequence, LAYERS), rtol=1e-5, atol=5e-6)
-
-
-def test_bad_input_leaves_an_earlier_table_untouched(tmp_path, checkpoint):
-    fasta, out = tmp_path / "proteins.fasta", tmp_path / "vectors.csv"
-    out.write_text("earlier")
-    fasta.write_text(">a\nMKJ\n")
-    with pytest.raises(UserError, match=r"proteins\.fasta: record 'a', position 3: found 'J'"):
-        embed_fasta(fasta, checkpoint, out)
-    assert out.read_text() == "earlier"
-    assert {path.name for path in tmp_path.iterdir()} == {"proteins.fasta", "vectors.csv", "esm2_tiny.pt"}
