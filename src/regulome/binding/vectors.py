@@ -21,7 +21,8 @@ class Vectors:
     values
         (P, d) float32.
     source
-        What made them, for instance "esm2_t6_8M_UR50D layer 6 mean" or "k-mers + physico-chemical, 1034".
+        What made them, for instance "esm2_t6_8M_UR50D layer 6 mean" or "k-mers (2, 3; 2048 buckets) +
+        physico-chemical, 2592".
     checksum
         `Sequences.checksum` of the proteins, "" where it is not known.
     pooling
