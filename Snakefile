@@ -25,6 +25,41 @@ changed; a new date without new content does not count.
 #   seconds  what it took on two cores of 2.5 GHz: what the progress line expects at the first run
 # A value {"mini": ..., "paper": ...} differs between the profiles. The table is a literal: other programs read it too.
 STEPS = {
+    "11_rbp_dedup": {
+        "about": "De-duplication of RNA-binding proteins: duplicates, homologues, motifs, and what leaks through a split.",
+        "figures": ["identities", "profiles_by_identity", "thresholds", "logos", "motif_clusters", "leaks"],
+        "tables": ["table_duplicates", "table_identities", "table_motifs", "table_trimming", "table_leaks"],
+        "keeps": ["compendium.npz", "proteins.csv"],
+        "reads": {
+            "mini": [
+                "data/mini/binding/intensities.txt.gz", "data/mini/binding/proteins.txt", "data/mini/binding/rnas.txt",
+                "data/mini/binding/motifs.csv",
+            ],
+            "paper": [],
+        },
+        "data": {
+            "mini": [],
+            "paper": [
+                "rnacompete_RNCMPT00001_train", "rnacompete_RNCMPT00001_test", "rnacompete_RNCMPT00002_train",
+                "rnacompete_RNCMPT00002_test", "eupri_metadata", "rbp420_pwms", "rbp420_profile_correlation",
+                "rbp_identity_local", "rbp_set_a_set_b",
+            ],
+        },
+        "mem_mb": 4000,
+        "minutes": {"mini": 5, "paper": 30},
+        "seconds": {"mini": 40, "paper": 240},
+    },
+    "12_phime": {
+        "about": "Exact structure profiles of every probe (PHIME), against the full partition function and samples.",
+        "figures": ["examples", "shares", "checks", "by_length"],
+        "tables": [],
+        "keeps": ["structure.npz"],
+        "after": ["11_rbp_dedup"],
+        "check": "regulome.binding.phime_checks:check_installed",
+        "mem_mb": 2000,
+        "minutes": {"mini": 5, "paper": 30},
+        "seconds": {"mini": 25, "paper": 150},
+    },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
         "figures": [

@@ -90,13 +90,6 @@ def test_sequences_without_a_positive_score_have_identity_zero():
     assert identity.pairwise(sequences(["GGG", "WWW"], "protein"))[0, 1] == 0
 
 
-def test_nearest_is_the_row_maximum():
-    proteins = random_proteins(9, 4)
-    place, value = identity.nearest(proteins.take(range(4)), proteins.take(range(4, 11)))
-    table = identity.pairwise(proteins)[:4, 4:]
-    assert np.array_equal(value, table.max(1)) and np.array_equal(table[range(4), place], value)
-
-
 def test_domains_are_cut_with_flanks_and_joined():
     protein = sequences(["ABCDEFGHIKLMNPQRSTVW"], "protein")
     assert identity.domains(protein, ["5;7"], flank=2).letters == ("CDEFGHI",)

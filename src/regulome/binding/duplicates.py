@@ -106,20 +106,3 @@ def report(proteins: Sequences) -> pd.DataFrame:
         for place in places
     ]
     return pd.DataFrame(rows, columns=["group", "name", "position", "copies", "residues"])
-
-
-def agreement(correlation: np.ndarray, proteins: Sequences) -> pd.DataFrame:
-    """Correlation of profiles within every pair of identical proteins; columns group, first, second, correlation.
-
-    Parameters
-    ----------
-    correlation
-        (P, P) Pearson correlation between the proteins' profiles.
-    """
-    rows = [
-        (group, proteins.names[i], proteins.names[j], float(correlation[i, j]))
-        for group, places in enumerate(groups(proteins))
-        for n, i in enumerate(places)
-        for j in places[n + 1 :]
-    ]
-    return pd.DataFrame(rows, columns=["group", "first", "second", "correlation"])

@@ -72,13 +72,6 @@ def scores(a: Sequences, b: Sequences | None = None) -> np.ndarray:
     return _all_pairs(codes_a, starts_a, codes_b, starts_b, b is None, _table(), *_gaps()) // _BIG
 
 
-def nearest(a: Sequences, b: Sequences, denominator: str = "longer") -> tuple[np.ndarray, np.ndarray]:
-    """For each protein of `a`, position of the most identical protein of `b` (the first of equals) and its identity."""
-    identity = pairwise(a, b, denominator)
-    place = identity.argmax(axis=1)
-    return place, identity[np.arange(len(a)), place]
-
-
 def domains(proteins: Sequences, boundaries: Sequence[str], flank: int = FLANK) -> Sequences:
     """The proteins' RNA-binding domains with `flank` residues on either side, joined in order.
 

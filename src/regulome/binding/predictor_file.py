@@ -2,6 +2,7 @@
 
 import copy
 import tempfile
+import zlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +26,11 @@ FORMAT = "regulome binding predictor 1"
 WHAT = "a binding predictor (Predictor.save)"
 
 
-def write(path: str | Path, predictor: "Predictor", rank: int | None = None) -> None:
+def write(path: str | Path, predictor: "Predictor", share: float | None = None) -> None:
     """Write a predictor; coefficients keep half precision, which changes scores in the fourth digit.
 
-    With ``rank`` in little room (`regulome.binding.compact`): coefficients of that rank, everything large in half
-    precision.
+    With ``share`` in little room (`regulome.binding.compact`): coefficients rounded to that share of their standard
+    deviation, everything else that is large in half precision.
     """
     ridge = predictor.ridge
     text = {
@@ -51,10 +52,10 @@ def write(path: str | Path, predictor: "Predictor", rank: int | None = None) -> 
         "gram": predictor.gram,
     }
     if predictor.model is not None:
-        arrays["model"] = _model_bytes(predictor.model, half=rank is not None)
+        arrays["model"] = _model_bytes(predictor.model, half=share is not None)
         arrays["reference_vectors"] = predictor.reference_vectors
-    if rank is not None:
-        arrays = compact.packed(arrays, rank)
+    if share is not None:
+        arrays = compact.packed(arrays, share)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
     tensor_file.write(path, FORMAT, text, tensors)
 
@@ -91,7 +92,7 @@ def read(path: str | Path) -> dict:
             "reference_vectors": arrays.get("reference_vectors"),
             "calibration": calibration,
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise UserError(f"{path}: damaged ({error}); expected {WHAT}") from None
 
 

@@ -76,16 +76,19 @@ class KmerRidge:
             In squared counts; about the number of times a 6-mer has to be seen to be half believed.
         """
         x, y = counts(rnas, longest), _filled(profiles)
-        mean_x, mean_y = np.asarray(x.mean(0)).ravel().astype(np.float32), y.mean(1)
-        centred = y - mean_y[:, None]
+        mean_x, mean_y = np.asarray(x.mean(0, dtype=np.float64)).ravel(), y.mean(1, dtype=np.float64)
+        centred = y - mean_y[:, None]  # double precision, as all differences of large numbers here
         n, f = x.shape
         if n < f:
-            gram = _centred_rows((x @ x.T).toarray(), np.asarray(x @ mean_x).ravel(), float(mean_x @ mean_x))
+            gram = _centred_rows(
+                (x @ x.T).toarray().astype(np.float64), np.asarray(x @ mean_x).ravel(), float(mean_x @ mean_x)
+            )
             dual = _solve(gram, penalty, centred.T)
             coefficients = (x.T @ dual).T - np.outer(dual.sum(0), mean_x)
         else:
-            gram = (x.T @ x).toarray() - n * np.outer(mean_x, mean_x)
-            coefficients = _solve(gram, penalty, x.T @ centred.T).T
+            gram = (x.T @ x).toarray().astype(np.float64)
+            gram -= n * np.outer(mean_x, mean_x)
+            coefficients = _solve(gram, penalty, x.T @ centred.T - np.outer(mean_x, centred.sum(1))).T
         coefficients = np.ascontiguousarray(coefficients, dtype=np.float32)
         return cls(coefficients, (mean_y - coefficients @ mean_x).astype(np.float32), longest, float(penalty))
 

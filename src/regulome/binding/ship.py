@@ -1,11 +1,11 @@
 """Make the predictor that is shipped with the package from what notebook 15 keeps.
 
-    python -m regulome.binding.ship build/paper/15_unseen_rbps/predictor.pt
+    python -m regulome.binding.ship build/paper/15_unseen_rbps
 
-The file has to be small. What is left out is chosen by its effect: coefficients get the lowest rank, in steps of eight,
-at which every training protein keeps a correlation of `KEPT` with its full prediction on fresh random RNAs; weights
-and matrices get half precision. The result is read back and compared with the original, and refused where it is
-larger than `LARGEST` or where any protein loses more.
+The file has to be small: weights of the network and matrices in half precision, coefficients of the regression rounded
+to a share of their standard deviation, the finest of `SHARES` that fits into `LARGEST`. The result is read back and
+compared with the original, on training proteins and on proteins without relatives; it is refused where it is too
+large, or where the correlation with the original is below `KEPT` for any protein.
 """
 
 import os
@@ -18,18 +18,18 @@ import numpy as np
 import typer
 
 from regulome.binding import predictor_file
-from regulome.binding.compact import factors
 from regulome.binding.predictor import Predictor
 from regulome.binding.scoring import DEFAULT
 from regulome.binding.sequences import BASES, Sequences, sequences
 from regulome.binding.validation import correlations
 from regulome.errors import UserError
 
+FILE = "predictor.pt"  # in the folder of notebook 15
 LARGEST = 2_000_000  # bytes
-KEPT = 0.999
-STEP = 8
+KEPT = 0.995
+SHARES = (1 / 8, 1 / 6, 1 / 5, 1 / 4, 1 / 3)
 RECORD = ("kind", "longest", "best_epoch", "targets")  # of the network's record; the log stays in notebook 14
-PROBES, LENGTH = 2000, 38
+PROBES, LENGTH, PROTEINS = 2000, 38, 25  # of the comparison
 
 
 @dataclass(frozen=True)
@@ -40,68 +40,67 @@ class Shipped:
     ----------
     size
         Bytes.
-    rank
-        Of the coefficients.
-    kept
-        Smallest and median correlation of shipped and full prediction on random RNAs, over training proteins and
-        proteins without relatives.
+    share
+        Step of the coefficients, as a share of their standard deviation.
+    kept, median
+        Smallest and median correlation of shipped and full prediction, one a protein.
     """
 
     size: int
-    rank: int
-    kept: tuple[float, float]
+    share: float
+    kept: float
+    median: float
 
 
 def ship(path: Path, out: Path = DEFAULT, seed: int = 0) -> Shipped:
     """Write the shipped file.
+
+    Parameters
+    ----------
+    path
+        `FILE` of notebook 15, or its folder.
+    seed
+        Of the RNAs of the comparison.
 
     Raises
     ------
     UserError
         If the file is no predictor, or cannot be made small without loss.
     """
-    full = _lean(Predictor.load(path))
-    probes = random_probes(PROBES, np.random.default_rng(seed))
-    rank = lowest_rank(full, probes)
+    full = _lean(Predictor.load(path / FILE if path.is_dir() else path))
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        predictor_file.write(temporary, full, rank)
-        size = temporary.stat().st_size
+        size, share = _written(full, temporary)
         if size > LARGEST:
-            raise UserError(f"{path}: {size} bytes with rank {rank}; expected at most {LARGEST}")
-        queries = some_proteins(full.training)
-        r = correlations(Predictor.load(temporary).predict(queries, probes), full.predict(queries, probes))
+            raise UserError(f"{path}: {size} bytes, with the coarsest coefficients; expected at most {LARGEST}")
+        r = kept(full, Predictor.load(temporary), np.random.default_rng(seed))
         if r.min() < KEPT:
             raise UserError(f"{path}: a protein keeps a correlation of {r.min():.4f}; expected at least {KEPT}")
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    return Shipped(size, rank, (float(r.min()), float(np.median(r))))
+    return Shipped(size, share, float(r.min()), float(np.median(r)))
 
 
-def lowest_rank(predictor: Predictor, probes: Sequences) -> int:
-    """Lowest rank of the coefficients at which all training proteins keep `KEPT` on the probes."""
-    ridge = predictor.ridge
-    whole = ridge.predict(probes)
-    most = min(ridge.coefficients.shape)
-    for rank in [*range(STEP, most, STEP), most]:
-        left, right = factors(ridge.coefficients, rank)
-        coefficients = left.astype(np.float32) @ right.astype(np.float32)
-        if correlations(replace(ridge, coefficients=coefficients).predict(probes), whole).min() >= KEPT:
-            return rank
-    return most
+def kept(full: Predictor, small: Predictor, generator: np.random.Generator) -> np.ndarray:
+    """Correlation of two predictors on random RNAs: for training proteins, and for the same ones read backwards,
+    proteins without relatives, where the network counts most."""
+    training = full.training
+    some = training.take(range(0, len(training), max(1, len(training) // PROTEINS))).letters
+    queries = sequences([*some, *(letters[::-1] for letters in some)], "protein")
+    letters = np.array(list(BASES))[generator.integers(0, 4, (PROBES, LENGTH))]
+    probes: Sequences = sequences(["".join(row) for row in letters], "rna")
+    return correlations(small.predict(queries, probes), full.predict(queries, probes))
 
 
-def some_proteins(training: Sequences) -> Sequences:
-    """Training proteins, and the same read backwards: proteins without relatives, which the network decides."""
-    some = training.take(range(0, len(training), max(1, len(training) // 25)))
-    return sequences([*some.letters, *(letters[::-1] for letters in some.letters)], "protein")
-
-
-def random_probes(number: int, generator: np.random.Generator) -> Sequences:
-    """Random RNAs of the usual length of a probe."""
-    letters = np.array(list(BASES))[generator.integers(0, 4, (number, LENGTH))]
-    return sequences(["".join(row) for row in letters], "rna")
+def _written(full: Predictor, path: Path) -> tuple[int, float]:
+    """Write with the finest coefficients that fit; size and share."""
+    for share in SHARES:
+        predictor_file.write(path, full, share)
+        size = path.stat().st_size
+        if size <= LARGEST:
+            break
+    return size, share
 
 
 def _lean(predictor: Predictor) -> Predictor:
@@ -113,14 +112,14 @@ def _lean(predictor: Predictor) -> Predictor:
 
 
 def main(
-    predictor: Annotated[Path, typer.Argument(help="predictor.pt of notebook 15.")],
+    folder: Annotated[Path, typer.Argument(help="Folder that notebook 15 keeps, or a predictor.")],
     out: Annotated[Path, typer.Option(help="File to write (default: the package's own).")] = DEFAULT,
 ) -> None:
     """Write the shipped predictor and say what it keeps."""
-    made = ship(predictor, out)
+    made = ship(folder, out)
     print(
-        f"{out}: {made.size} bytes, rank {made.rank}; correlation with the full predictor at least {made.kept[0]:.4f}, "
-        f"median {made.kept[1]:.4f}"
+        f"{out}: {made.size} bytes, coefficients to {made.share:.3f} of their sd; correlation with the full predictor "
+        f"at least {made.kept:.4f}, median {made.median:.4f}"
     )
 
 
