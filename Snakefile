@@ -60,6 +60,23 @@ STEPS = {
         "minutes": {"mini": 5, "paper": 30},
         "seconds": {"mini": 25, "paper": 150},
     },
+    "13_protein_embeddings": {
+        "about": "Protein vectors: featuriser, published vectors, ESM-2 layer by layer; what each tells about binding.",
+        "figures": ["leave_one_out", "without_relatives", "esm_sizes"],
+        "tables": ["table_scores"],
+        "keeps": ["vectors.npz"],
+        "after": ["11_rbp_dedup"],
+        "data": {
+            "mini": [],
+            "paper": [
+                "eupri_metadata", "rbp420_profile_correlation", "rbp_identity_local", "rbp_unirep", "rbp_bert",
+                "rbp_rrm_kh_unique", "rbp_set_a_set_b",
+            ],
+        },
+        "mem_mb": 3000,
+        "minutes": {"mini": 10, "paper": 30},
+        "seconds": {"mini": 60, "paper": 120},
+    },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
         "figures": [

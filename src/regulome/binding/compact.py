@@ -50,7 +50,7 @@ def unpacked(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _pressed(values: np.ndarray) -> np.ndarray:
-    return np.frombuffer(zlib.compress(values.tobytes(), 9), dtype=np.uint8)
+    return np.frombuffer(zlib.compress(values.tobytes(), 9), dtype=np.uint8).copy()
 
 
 def _read(content: np.ndarray, kind: str) -> np.ndarray:
