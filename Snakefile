@@ -77,6 +77,36 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 30},
         "seconds": {"mini": 60, "paper": 120},
     },
+    "14_two_tower_training": {
+        "about": "Two-tower network: targets, training, three validation protocols with baselines, ablations.",
+        "figures": ["targets", "loss_curve", "protocols", "by_identity", "ablations"],
+        "tables": [
+            "table_targets", "table_sizes", "table_log", "table_protocols", "table_differences", "table_ablations",
+            "table_full_size",
+        ],
+        "keeps": ["model.pt", "split.npz"],
+        "shards": {
+            "maker": "regulome.binding.ablations:make_shard",
+            "count": "shards",
+            "uses": [
+                "seed", "test_fold", "tuning_fold", "new_share", "width", "rank", "layers", "protein_hidden", "dropout",
+                "structure", "targets", "block_proteins", "block_rnas", "average", "rates", "variants", "sweep_seeds",
+                "sweep_steps",
+            ],
+        },
+        "after": ["11_rbp_dedup", "12_phime", "13_protein_embeddings"],
+        "reads": {"mini": ["data/mini/binding/motifs.csv"], "paper": []},
+        "data": {
+            "mini": [],
+            "paper": [
+                "rnacompete_RNCMPT00001_train", "rnacompete_RNCMPT00001_test", "rnacompete_RNCMPT00002_train",
+                "rnacompete_RNCMPT00002_test", "eupri_metadata", "rbp420_pwms", "rbp420_profile_correlation",
+            ],
+        },
+        "mem_mb": {"mini": 3000, "paper": 10000},
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 90, "paper": 1600},
+    },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
         "figures": [

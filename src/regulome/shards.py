@@ -29,11 +29,16 @@ def made_from(slug: str, profile: str) -> dict[str, Any]:
 
 
 def inputs(slug: str, profile: str) -> list[Path]:
-    """Return the files whose change makes the shards again: the maker's code, the lock, files that parameters name."""
+    """Return the files whose change makes the shards again.
+
+    They are the maker's code, the lock, files that parameters name and what the steps before this one keep.
+    """
     maker = steps.step(slug, profile)["shards"]["maker"].split(":")[0]
     module = paths.root() / "src" / Path(*maker.split(".")).with_suffix(".py")
     found = [module, *dependencies.closure(module), paths.root() / "requirements.lock"]
     found += dependencies.files_in(list(made_from(slug, profile).values()))
+    for other in steps.step(slug, profile).get("after", []):
+        found += steps.kept(other, profile)
     return list(dict.fromkeys(found))
 
 

@@ -72,28 +72,33 @@ def test_affinity_regression_is_ridge_regression_on_products_of_kmers():
     np.testing.assert_allclose(fitted.predict(new, rnas), expected, atol=1e-4)
 
 
-def test_combination_weights_are_the_best_of_all():
-    """Against a search over all weights, for correlations between which the formula has to trade."""
-    calibration = combination.Calibration((0.0, 1.0), (0.2, 0.8), 0.4, 0.1, 10)
-    for s in (0.0, 0.3, 0.7, 1.0):
-        r_h, r_t = 0.2 + 0.6 * s, 0.4
-        rho = r_h * r_t + 0.1
-        a = np.linspace(0, 1, 2001)
-        r = (a * r_h + (1 - a) * r_t) / np.sqrt(a**2 + (1 - a) ** 2 + 2 * a * (1 - a) * rho)
-        found = calibration.weights(np.array([s]))[0]
-        assert found[0] == pytest.approx(a[r.argmax()], abs=2e-3)
-        assert found.sum() == pytest.approx(1)
-    share = calibration.weights(np.linspace(0, 1, 5))[:, 1]
-    assert (np.diff(share) < 0).all()  # less of the network where there are relatives
+def test_correlation_of_a_combination_is_that_of_the_summed_predictions():
+    generator = np.random.default_rng(1)
+    truth = generator.normal(size=(3, 500))
+    terms = np.stack([truth + s * generator.normal(size=(3, 500)) for s in (1.0, 2.0)])
+    terms = (terms - terms.mean(2, keepdims=True)) / terms.std(2, keepdims=True)
+    weights = np.array([[0.8, 0.2], [0.5, 0.5], [1.0, 0.0]])
+    r = [validation.correlations(a, b) for a, b in ((terms[0], truth), (terms[1], truth), (terms[0], terms[1]))]
+    direct = validation.correlations(combination.mix(terms, weights), truth)
+    np.testing.assert_allclose(combination.combined(weights, *r), direct, atol=1e-6)
+
+
+def test_calibration_finds_where_the_network_helps():
+    """It is the better one below 40 % identity and the worse one above; errors are independent."""
+    identity = np.linspace(0.1, 0.9, 60)
+    r_h, r_t = np.where(identity < 0.4, 0.2, 0.7), np.full(60, 0.35)
+    found = combination.calibrate(identity, r_h, r_t, r_h * r_t)
+    share = found.weights(identity)[:, 1]
+    assert share[0] > 0.4 and share[-1] < 0.25 and (np.diff(share) <= 0).all() and found.gain > 0.02
+    combined = combination.combined(found.weights(identity), r_h, r_t, r_h * r_t)
+    assert combined.mean() - r_h.mean() == pytest.approx(found.gain)
 
 
 def test_a_useless_network_gets_no_weight():
     generator = np.random.default_rng(0)
-    identity = np.linspace(0.2, 0.9, 40)
     found = combination.calibrate(
-        identity, identity, held_homology_r=np.full(20, 0.5), two_tower_r=generator.normal(0, 0.01, 20) - 0.05,
-        rho=np.zeros(20), held_identity=np.full(20, 0.4),
-    )  # fmt: skip
+        np.linspace(0.2, 0.9, 40), np.full(40, 0.5), generator.normal(0, 0.01, 40) - 0.05, np.zeros(40)
+    )
     np.testing.assert_array_equal(found.weights(np.array([0.1, 0.9])), [[1, 0], [1, 0]])
 
 

@@ -66,7 +66,7 @@ class AffinityRegression:
         x = rna_regression.counts(rnas, rna_k)
         y = rna_regression._filled(profiles)
         y = y - y.mean(1, keepdims=True)
-        mean_x = np.asarray(x.mean(0)).ravel()
+        mean_x = rna_regression.column_means(x)
         square = (x.T @ x).toarray().astype(np.float64) - len(rnas) * np.outer(mean_x, mean_x)
         values_d, v_d = np.linalg.eigh(square)
         values_p, u_p = np.linalg.eigh(protein_kmers.cosine(proteins, None, protein_k).astype(np.float64))

@@ -1,21 +1,24 @@
 """How much of the two-tower network to add to the homology term, depending on the nearest training protein.
 
-Two predictions with standard deviation 1, correlations r_h and r_t with the truth and rho with each other are combined
-best by the weights R^-1 (r_h, r_t), R = ((1, rho), (rho, 1)); negative ones become 0. Of the three
+    score = (1 - a) z_homology + a z_two-tower,    a(s) = share max(0, 1 - s / reach)
 
-    r_h   rises with the identity s to the nearest training protein: isotonic regression on leave-one-out,
-    r_t   one number: the mean over held-out clusters, whose proteins the network has not seen,
-    rho   = r_h r_t + excess, r_h r_t being its value if the two erred independently; the excess is the mean over the
-          same held-out proteins.
+s is the identity to the nearest training protein: a network can only add where relatives say little. Share and reach
+are those with the highest mean correlation on held-out proteins, which neither term was trained on. For standardised
+predictions with correlations r_h and r_t with the truth and rho with each other that correlation is
 
-Nothing is fitted to proteins that the network has seen, where its correlations mean nothing for new ones.
+    r = ((1 - a) r_h + a r_t) / sqrt((1 - a)^2 + a^2 + 2 a (1 - a) rho),
+
+so that the choice needs three numbers a protein. Among equals the smaller share and reach win: a network that adds
+nothing gets nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
-SHRINK = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+SHARES = tuple(np.round(np.linspace(0, 1, 21), 2).tolist())
+REACHES = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 3.0)
 
 
 @dataclass(frozen=True)
@@ -24,71 +27,49 @@ class Calibration:
 
     Attributes
     ----------
-    identity, homology_r
-        Knots of r_h(s): identities, rising, and correlations, not falling.
-    two_tower_r, excess
-        r_t and rho - r_h r_t.
+    share
+        Weight of the two-tower term for a protein without any relative.
+    reach
+        Identity at which it has fallen to 0.
     proteins
-        Held-out proteins behind the two numbers.
-    shrink
-        What the two-tower weight is multiplied with: of `SHRINK` the one that does best on the held-out proteins, since
-        the two numbers are means, and a protein is not.
+        Held-out proteins behind both.
+    gain
+        Mean correlation of the combination minus that of the homology term, on these proteins (optimistic: they chose).
     """
 
-    identity: tuple[float, ...]
-    homology_r: tuple[float, ...]
-    two_tower_r: float
-    excess: float
+    share: float
+    reach: float
     proteins: int
-    shrink: float = 1.0
+    gain: float = 0.0
 
     def weights(self, identity: np.ndarray) -> np.ndarray:
         """(Q, 2) weights of the homology and the two-tower term, not negative, sum 1."""
-        r_h = np.interp(np.asarray(identity, dtype=float), self.identity, self.homology_r)
-        r_t = np.full_like(r_h, self.two_tower_r)
-        rho = np.clip(r_h * r_t + self.excess, -0.95, 0.95)
-        found = np.maximum(np.stack([r_h - rho * r_t, self.shrink * (r_t - rho * r_h)], axis=1), 0)
-        total = found.sum(1, keepdims=True)
-        return np.where(total > 0, found / np.where(total > 0, total, 1), np.array([1.0, 0.0]))
+        tower = self.share * np.maximum(0, 1 - np.asarray(identity, dtype=float) / self.reach)
+        return np.stack([1 - tower, tower], axis=-1)
 
 
-def calibrate(
-    identity: np.ndarray,
-    homology_r: np.ndarray,
-    held_homology_r: np.ndarray,
-    two_tower_r: np.ndarray,
-    rho: np.ndarray,
-    held_identity: np.ndarray,
-) -> Calibration:
-    """Learn the combination.
+def calibrate(identity: np.ndarray, homology_r: np.ndarray, two_tower_r: np.ndarray, rho: np.ndarray) -> Calibration:
+    """Learn the combination from held-out proteins.
 
     Parameters
     ----------
-    identity, homology_r
-        (P,) leave-one-out of the homology term: nearest identities and correlations.
-    held_homology_r, two_tower_r, rho
-        (H,) held-out proteins: correlation of each term with the truth, and of the terms with each other.
-    held_identity
-        (H,) their nearest identities.
+    identity
+        (H,) identities to the nearest training protein.
+    homology_r, two_tower_r, rho
+        (H,) correlation of each term with the truth, and of the terms with each other.
     """
-    from sklearn.isotonic import IsotonicRegression
-
-    fitted = IsotonicRegression(y_min=0.0).fit(identity, np.asarray(homology_r, dtype=float))
-    excess = np.mean(rho - held_homology_r * two_tower_r)
-    full = Calibration(
-        tuple(float(x) for x in fitted.X_thresholds_),
-        tuple(float(y) for y in fitted.y_thresholds_),
-        float(max(np.mean(two_tower_r), 0.0)),
-        float(excess),
-        len(two_tower_r),
-    )
-    tried = [replace(full, shrink=shrink) for shrink in SHRINK]
-    means = [_combined(c.weights(held_identity), held_homology_r, two_tower_r, rho).mean() for c in tried]
-    return tried[int(np.argmax(means))]
+    alone = float(np.mean(homology_r))
+    best = Calibration(0.0, REACHES[0], len(identity))
+    for share, reach in product(SHARES[1:], REACHES):
+        tried = Calibration(share, reach, len(identity))
+        gain = float(combined(tried.weights(identity), homology_r, two_tower_r, rho).mean()) - alone
+        if gain > best.gain + 1e-9:
+            best = Calibration(share, reach, len(identity), gain)
+    return best
 
 
-def _combined(weights: np.ndarray, homology_r: np.ndarray, two_tower_r: np.ndarray, rho: np.ndarray) -> np.ndarray:
-    """Correlation of the weighted sum of two standardised predictions with the truth."""
+def combined(weights: np.ndarray, homology_r: np.ndarray, two_tower_r: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    """(Q,) correlation with the truth of the sum of two standardised predictions with weights (Q, 2)."""
     a, b = weights.T
     return (a * homology_r + b * two_tower_r) / np.sqrt(np.maximum(a**2 + b**2 + 2 * a * b * rho, 1e-12))
 

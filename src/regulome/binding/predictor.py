@@ -167,11 +167,10 @@ class Predictor:
         from regulome.binding.validation import correlations
 
         calibration = combination.calibrate(
-            *self.leave_one_out(),
-            held_homology_r=correlations(terms[0], truth),
+            identity.max(1),
+            homology_r=correlations(terms[0], truth),
             two_tower_r=correlations(terms[1], truth),
             rho=correlations(terms[0], terms[1]),
-            held_identity=identity.max(1),
         )
         return replace(full, calibration=calibration)
 

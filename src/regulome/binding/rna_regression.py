@@ -43,6 +43,11 @@ def counts(rnas: Sequences, longest: int = LONGEST) -> sparse.csr_matrix:
     return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
 
+def column_means(x: sparse.csr_matrix) -> np.ndarray:
+    """(F,) float64 means; scipy's own divides before it sums, in single precision."""
+    return np.asarray(x.sum(0, dtype=np.float64)).ravel() / x.shape[0]
+
+
 @dataclass(frozen=True)
 class KmerRidge:
     """Fitted coefficients.
@@ -76,7 +81,7 @@ class KmerRidge:
             In squared counts; about the number of times a 6-mer has to be seen to be half believed.
         """
         x, y = counts(rnas, longest), _filled(profiles)
-        mean_x, mean_y = np.asarray(x.mean(0, dtype=np.float64)).ravel(), y.mean(1, dtype=np.float64)
+        mean_x, mean_y = column_means(x), y.mean(1, dtype=np.float64)
         centred = y - mean_y[:, None]  # double precision, as all differences of large numbers here
         n, f = x.shape
         if n < f:
