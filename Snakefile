@@ -107,6 +107,37 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 90},
         "seconds": {"mini": 90, "paper": 1600},
     },
+    "15_unseen_rbps": {
+        "about": "Unseen RNA-binding proteins: baselines, the combined predictor, what to expect, knockouts.",
+        "figures": {
+            "mini": [
+                "leave_one_out", "identity_caps", "unseen_methods", "gain", "expected_r", "residue_knockouts",
+                "base_knockouts", "recovered_motif",
+            ],
+            "paper": [
+                "leave_one_out", "identity_caps", "unseen_methods", "gain", "expected_r", "residue_knockouts",
+                "base_knockouts", "recovered_motif", "measured_probes",
+            ],
+        },
+        "tables": [
+            "table_leave_one_out", "table_choices", "table_methods", "table_families", "table_expected",
+            "table_coverage",
+        ],
+        "keeps": ["predictor.pt"],
+        "after": ["11_rbp_dedup", "12_phime", "13_protein_embeddings", "14_two_tower_training"],
+        "reads": {"mini": ["data/mini/binding/motifs.csv"], "paper": []},
+        "data": {
+            "mini": [],
+            "paper": [
+                "rnacompete_RNCMPT00001_train", "rnacompete_RNCMPT00001_test", "rnacompete_RNCMPT00002_train",
+                "rnacompete_RNCMPT00002_test", "eupri_metadata", "rbp420_pwms", "rbp420_profile_correlation",
+                "rbp_identity_local", "rbp_rrm_kh_unique", "rbp_unirep", "rbp_bert", "rbp_set_a_set_b",
+            ],
+        },
+        "mem_mb": {"mini": 3000, "paper": 10000},
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 80, "paper": 1600},
+    },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
         "figures": [

@@ -9,8 +9,12 @@ SCRATCH = pytest.StashKey[tempfile.TemporaryDirectory]()
 FOLDERS = {"REGULOME_OUTPUT": "figures", "REGULOME_BUILD": "build", "REGULOME_REPORT": "report"}
 
 
-def pytest_collection_modifyitems(items):
-    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out, and put those that others read first."""
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(config, items):
+    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out, and put those that others read first.
+
+    Tests of a file, and notebooks of a part, run on one process after another: they share fixtures and outputs.
+    """
     places = [place for place, item in enumerate(items) if item.path.suffix == ".ipynb"]
     notebooks = [items[place] for place in places]
     for item in notebooks:
@@ -20,6 +24,10 @@ def pytest_collection_modifyitems(items):
         notebooks.sort(key=lambda item: order.get(item.path.stem, 0))
     for place, item in zip(places, notebooks, strict=True):
         items[place] = item
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            name = f"part {item.path.stem[0]}" if item.path.suffix == ".ipynb" else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 def _running_order() -> dict[str, int]:

@@ -135,12 +135,14 @@ pipeline() { # profile, arguments of Snakemake
 }
 
 run_tests() {
-  local argument targets="tests notebooks"
+  local argument targets="notebooks tests" # longest first
+  local -a spread=(-n "${REGULOME_TEST_PROCESSES:-auto}" --dist loadgroup --no-loadscope-reorder)
   for argument in "$@"; do
-    if [ -e "${argument%%::*}" ]; then targets=; fi
+    if [ -e "${argument%%::*}" ]; then targets='' spread=(); fi
   done
+  export OMP_WAIT_POLICY=PASSIVE # threads of waiting processes leave the cores to the others
   # shellcheck disable=SC2086  # two words on purpose
-  exec python -m pytest --nbmake --nbmake-timeout=900 $targets "$@"
+  exec python -m pytest --nbmake --nbmake-timeout=900 ${spread[@]+"${spread[@]}"} $targets "$@"
 }
 
 export MPLBACKEND=Agg

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from regulome import __version__
+from regulome.binding.__main__ import bind
 from regulome.errors import UserError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -200,6 +201,9 @@ def infer(
     from regulome.stochastic import infer_command
 
     infer_command.run(settings, out, threads, force)
+
+
+app.command()(bind)  # python -m regulome.binding, by another name
 
 
 @data_app.command("list")

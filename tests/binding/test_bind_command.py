@@ -170,6 +170,10 @@ def test_the_command_line_ends_with_status_0_and_with_2_and_one_line_on_a_mistak
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "synthetic intensities of 2 proteins" in done.stderr
     assert len(names(files / "out")) == 6
+    (files / "rna.txt").write_text("ACGX\n")
+    done = subprocess.run(command, cwd=files, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("regulome: rna.txt line 1, position 4: found 'X'") and done.stderr.count("\n") == 1
 
 
 # --- mistakes

@@ -1,5 +1,7 @@
 """The predictor behind the command: methods, what it says to expect, and the small file that is shipped."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +136,17 @@ def test_the_package_has_a_default_that_says_what_it_was_trained_on():
     assert scoring.DEFAULT.stat().st_size <= ship.LARGEST
     assert "shipped with regulome" in scorer.about
     assert "semi-real intensities" in scorer.about or "synthetic intensities" in scorer.about
+
+
+def test_the_example_of_the_readme_runs_with_the_default(tmp_path):
+    folder = synthetic.folder()
+    command = ["-m", "regulome.binding", "my_scores", folder / "new_proteins.fasta", folder / "new_rnas.txt"]
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "shipped with regulome" in done.stderr and "expected r" in done.stderr
+    files = sorted(path.name for path in (tmp_path / "my_scores").iterdir())
+    assert files == [*(f"RBP{i}.txt" for i in range(201, 209)), "prediction.json", "proteins.csv"]
+    assert len((tmp_path / "my_scores" / "RBP208.txt").read_text().splitlines()) == 300
 
 
 def test_a_network_alone_has_no_homology_and_a_predictor_without_network_nothing_else(predictor, tmp_path):

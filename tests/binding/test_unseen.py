@@ -12,6 +12,7 @@ from regulome.binding import (
     rna_regression,
     synthetic,
     unseen,
+    unseen_tables,
     validation,
 )  # fmt: skip
 from regulome.binding.affinity_regression import AffinityRegression
@@ -203,7 +204,7 @@ def test_every_method_is_scored_on_proteins_and_rnas_that_training_never_saw(sma
     np.testing.assert_allclose(ceiling["r_raw"], 1.0, atol=1e-6)
     assert set(scores["method"]) == {*unseen.METHODS, unseen.CEILING}
     assert set(scores["protein"]) == {small.proteins.names[i] for i in split.test}
-    gaps = unseen.differences(scores)
+    gaps = unseen_tables.differences(scores)
     assert set(gaps["other"]) == {*unseen.METHODS} - {unseen.BOTH}
 
 

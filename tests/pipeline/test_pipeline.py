@@ -77,7 +77,7 @@ def test_nothing_runs_when_nothing_has_changed_even_if_files_are_touched(checkou
     os.utime(checkout / "requirements.lock")
     start = time.monotonic()
     done = call(checkout)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60  # seconds when nothing runs, minutes when anything does
     assert "Nothing to be done" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in (checkout / "figures").rglob("*.*")} == before
 

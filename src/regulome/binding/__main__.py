@@ -36,8 +36,10 @@ def bind(
 
 
 if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(bind)
     try:
-        typer.run(bind)
+        app()
     except UserError as error:
         print(f"regulome: {error}", file=sys.stderr)
         sys.exit(2)

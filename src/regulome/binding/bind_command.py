@@ -125,6 +125,8 @@ def run(out: Path, rbp_file: Path, rna_file: Path, settings: BindSettings | None
         scorer.check_structure(settings.structure)
     say(f"{len(proteins)} proteins, {len(rnas)} RNAs{_changes(proteins)}{_changes(rnas)}")
     say(f"model: {scorer.about}")
+    if settings.structure is not None and not scorer.structure_used:
+        say("--structure is not needed: this model reads no structure profiles")
     with clock("protein vectors"):
         vectors = scorer.vectors(proteins, settings.embedding, settings.device, settings.workers)
         coverage = scorer.coverage(proteins)

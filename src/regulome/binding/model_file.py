@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regulome import devices
-from regulome.binding import fast_tower, tensor_file, tokens
+from regulome import devices, tensor_file
+from regulome.binding import fast_tower, tokens
 from regulome.binding.sequences import Sequences
 from regulome.binding.targets import TargetTransform
 from regulome.binding.two_tower import Settings, TwoTower

@@ -69,7 +69,7 @@ def random_model(proteins: Sequences, seed: int = 0, structure: bool = True) -> 
     sd = vectors.values.std(0)
     network = TwoTower(Settings.published(vectors.width, structure=structure), seed).eval()
     targets = TargetTransform.fit(np.random.default_rng(seed).normal(size=(2, 100)).astype(np.float32))
-    record = {"kind": "no", "longest": max(LENGTHS)}
+    record = {"kind": "synthetic (random weights, no training)", "longest": max(LENGTHS)}
     mean, sd = vectors.values.mean(0), np.where(sd > 0, sd, np.inf).astype(np.float32)
     return Model(network, featuriser.source_name(), mean, sd, targets, ("random weights",), record)
 

@@ -212,8 +212,11 @@ class Predictor:
         UserError
             As `Model.predict`, and if vectors or profiles are missing and cannot be made.
         """
-        terms, identity = self.terms(proteins, rnas, vectors, structure, threads, progress)
-        return combination.mix(terms, self.weights(identity))
+        pieces = self.pieces(rnas)
+        terms, identity = self.terms(
+            proteins, pieces.rnas, vectors, None if pieces.cut else structure, threads, progress
+        )
+        return pieces.best(combination.mix(terms, self.weights(identity)))
 
     def weights(self, identity: np.ndarray) -> np.ndarray:
         """(P, 2) weights of `TERMS` for (P, T) identities; (P, 1) without network."""

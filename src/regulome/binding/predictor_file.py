@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regulome.binding import compact, tensor_file
+from regulome import tensor_file
+from regulome.binding import compact
 from regulome.binding.combination import Calibration
 from regulome.binding.homology import HomologyTerm, Member
 from regulome.binding.model_file import Model
@@ -72,10 +73,7 @@ def read(path: str | Path) -> dict:
     try:
         arrays = compact.unpacked({name: tensor.numpy() for name, tensor in tensors.items()})
         members = tuple(Member(**member) for member in text["term"]["members"])
-        calibration = text["calibration"]
-        if calibration is not None:
-            knots = {name: tuple(calibration[name]) for name in ("identity", "homology_r")}
-            calibration = Calibration(**(calibration | knots))
+        calibration = None if text["calibration"] is None else Calibration(**text["calibration"])
         return {
             "training": _sequences(text["training"], "protein"),
             "ridge": KmerRidge(arrays["coefficients"].astype(np.float32), arrays["intercept"], **text["ridge"]),

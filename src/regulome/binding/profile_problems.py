@@ -12,9 +12,18 @@ from regulome.binding import clusters, gram, homology, identity, protein_kmers, 
 from regulome.binding.compendium import Compendium
 from regulome.binding.gram import Problem
 from regulome.binding.targets import TargetTransform
+from regulome.binding.vectors import Vectors
 
-KEYS = ("rbp420_profile_correlation", "rbp_identity_local", "eupri_metadata", "rbp_rrm_kh_unique")
+KEYS = (
+    "rbp420_profile_correlation",
+    "rbp_identity_local",
+    "eupri_metadata",
+    "rbp_rrm_kh_unique",
+    "rbp_unirep",
+    "rbp_bert",
+)
 DOMAIN_KMERS = (2, 3, 4, 5)
+SOURCES = {"UniRep": "unirep", "TAPE-BERT": "bert"}
 CLUSTER_IDENTITY = 0.4  # proteins at least this alike are resampled together and share a fold
 
 
@@ -51,6 +60,23 @@ def of_compendium(compendium: Compendium, known: np.ndarray, targets: str = "shi
     goals = np.nan_to_num(TargetTransform.fit(compendium.intensities, targets).apply(compendium.intensities))
     similarity = homology.similarities(compendium.proteins, None, known)
     return gram.problem(compendium.proteins, gram.of_profiles(goals), similarity, compendium.kind)
+
+
+def choose(
+    profiles: str, compendium: Compendium, known: np.ndarray, vectors: Vectors, mirror=None
+) -> tuple[Problem, dict[str, Vectors]]:
+    """The measured problem with published protein vectors, or that of a compendium with its own.
+
+    Parameters
+    ----------
+    profiles
+        "measured" or "compendium".
+    """
+    if profiles == "compendium":
+        return of_compendium(compendium, known), {"vectors": vectors}
+    problem, names = measured(mirror=mirror), registered.experiments(mirror)
+    rows = [names.index(name) for name in problem.proteins.names]
+    return problem, {label: registered.published_vectors(key, mirror).take(rows) for label, key in SOURCES.items()}
 
 
 def families(problem: Problem, threshold: float = CLUSTER_IDENTITY) -> np.ndarray:

@@ -127,7 +127,7 @@ def gain_rows(gain: tuple[float, float, float], pooled: pd.DataFrame, kind: str,
     row = pooled[(pooled["protocol"] == DISJOINT) & (pooled["split"] == "all") & (pooled["other"] == unseen.SOFT)].iloc[
         0
     ]
-    common = {"published": None, "section": section, "function": f"{_MODULE}.unseen.over_splits"}
+    common = {"published": None, "section": section, "function": f"{_MODULE}.unseen_tables.over_splits"}
     words = f"combination minus {unseen.SOFT}, new proteins on new RNAs ({kind})"
     return [
         common | {"id": "gain.splits", "quantity": f"{words}, over splits", "ours": gain[0], "low": gain[1],
@@ -148,22 +148,6 @@ def coverage_rows(inside: float, count: int, section: str) -> list[dict]:
             "section": section,
             "function": f"{_MODULE}.coverage.expected",
             "note": "0.8 if the expectation holds for new proteins",
-        }
-    ]
-
-
-def timing_rows(seconds: pd.DataFrame, section: str) -> list[dict]:
-    """How many times faster separable prediction is."""
-    time = seconds.set_index("piece")["seconds"]
-    return [
-        {
-            "id": "timing.ratio",
-            "quantity": "times faster than the RNA tower for every protein",
-            "ours": round(time["all, RNA tower for every protein"] / time["all, separable"]),
-            "published": None,
-            "section": section,
-            "function": f"{_MODULE}.unseen.timing",
-            "note": "computed from the seconds of the pieces; the publication recomputes the tower",
         }
     ]
 

@@ -17,7 +17,7 @@ from regulome.binding.scan import encode
 from regulome.binding.sequences import Sequences
 
 LONGEST = 6  # 5460 k-mers
-PENALTIES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
+PENALTIES = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 
 
 def features(longest: int = LONGEST) -> int:

@@ -18,9 +18,9 @@ from regulome.binding.model_file import FORMAT as NETWORK
 from regulome.binding.model_file import Model
 from regulome.binding.predictor import TERMS, Predictor
 from regulome.binding.sequences import Sequences
-from regulome.binding.tensor_file import format_of
 from regulome.binding.vectors import Vectors
 from regulome.errors import UserError, closest
+from regulome.tensor_file import format_of
 
 DEFAULT = Path(__file__).with_name("default_model.pt")
 METHODS = ("combination", "two-tower", "homology")
@@ -66,9 +66,14 @@ class Scorer:
         """Bases of the longest RNA that it reads as one."""
         return self.model.longest
 
+    @property
+    def structure_used(self) -> bool:
+        """Whether the method reads structure profiles."""
+        return self.network_used and self.model.structure
+
     def check_structure(self, path: Path | None) -> None:
         """Refuse missing ViennaRNA before any work, where profiles have to be made."""
-        if self.network_used and self.model.structure and not _is_structure_file(path):
+        if self.structure_used and not _is_structure_file(path):
             phime.vienna()
 
     def vectors(self, proteins: Sequences, source: str | None, device: str, threads: int) -> Vectors | None:
@@ -77,9 +82,15 @@ class Scorer:
         Raises
         ------
         UserError
-            If they come from another source or have another width than those of the training.
+            If they come from another source or have another width than those of the training, or are given to a
+            method that reads none.
         """
         if not self.network_used:
+            if source is not None:
+                raise UserError(
+                    f"--embedding is '{source}'; {self.path} with the method {self.method} reads no protein vectors: "
+                    "expected no --embedding, or a model with a two-tower network"
+                )
             return None
         found = embedding_sources.embed(source or self._source(), proteins, device, threads)
         self.model.check_vectors(found.source, found.width)
@@ -87,7 +98,7 @@ class Scorer:
 
     def profiles(self, rnas: Sequences, path: Path | None, workers: int) -> np.ndarray | None:
         """(N, L, 5) structure profiles, made or looked up; None where the model reads none."""
-        if not (self.network_used and self.model.structure):
+        if not self.structure_used:
             return None
         if _is_structure_file(path):
             return structure_file.load(path, rnas)
@@ -139,8 +150,10 @@ class Scorer:
         return f"{kind} intensities of {len(self.model.proteins)} proteins"
 
     def _reads(self) -> str:
+        if not self.network_used:
+            return ""
         structure = ", structure profiles" if self.model.structure else ""
-        return f"; reads protein vectors '{self.model.vector_source}'{structure}" if self.network_used else ""
+        return f"; reads protein vectors '{self.model.vector_source}'{structure}"
 
 
 class PredictorScorer(Scorer):

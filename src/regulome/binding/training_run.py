@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from regulome import tensor_file
 from regulome.binding import loss as losses
-from regulome.binding import tensor_file, tokens
+from regulome.binding import tokens
 from regulome.binding.averaging import Average
 from regulome.binding.compendium import Compendium
 from regulome.binding.held_out import HeldOut, evaluate

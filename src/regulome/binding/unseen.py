@@ -4,13 +4,12 @@
 `validation.DISJOINT`: proteins and RNAs are new; neighbours' profiles come from ridge regression on RNA k-mers.
 """
 
-import time
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from regulome.binding import combination, coverage, embedding_regression, homology, validation
+from regulome.binding import combination, embedding_regression, homology, validation
 from regulome.binding.affinity_regression import AffinityRegression
 from regulome.binding.compendium import Compendium
 from regulome.binding.homology import IDENTITY, SoftNeighbours
@@ -26,7 +25,7 @@ from regulome.binding.vectors import Vectors
 
 MEAN, NEAREST, SOFT = "mean profile", "nearest neighbour, identity", "soft neighbours, 4-mers"
 SOFT_IDENTITY, AFFINITY, LINEAR = "soft neighbours, identity", "affinity regression", "linear on vectors"
-TERM, TOWER, BOTH, CEILING = "homology term", "two-tower", "combination", "replicate ceiling"
+TERM, TOWER, BOTH, CEILING = "homology term", "two-tower", "combination", "scan of the true motif"
 METHODS = (MEAN, NEAREST, SOFT, SOFT_IDENTITY, AFFINITY, LINEAR, TERM, TOWER, BOTH)
 BASELINES = METHODS[:6]
 
@@ -67,6 +66,24 @@ def fit_predictor(
     place = compendium.rnas.index()
     reference = structure[[place[n] for n in fitted.reference.names]] if model.structure else None
     return fitted.with_model(model, held, vectors.take(split.tuning), profiles, reference)
+
+
+def run_splits(
+    inputs: Inputs,
+    splits: Sequence[Split],
+    network: Settings,
+    recipe: TrainingSettings,
+    identity: np.ndarray,
+    truth: np.ndarray | None,
+    longest: int,
+    device: str = "auto",
+) -> tuple[pd.DataFrame, list[Predictor]]:
+    """`run` on several splits, named "1", "2", ...: all scores, and the predictor of each."""
+    found = [
+        run(inputs, split, network, recipe, identity, truth, longest, f"{number}", device)
+        for number, split in enumerate(splits, start=1)
+    ]
+    return pd.concat([scores for scores, _ in found], ignore_index=True), [predictor for _, predictor in found]
 
 
 def run(
@@ -172,74 +189,9 @@ def protein_weights(
     }
 
 
-def differences(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Combination minus every other method, pooled over splits (clusters resampled) and split by split.
-
-    Returns
-    -------
-    DataFrame
-        protocol, split ("all" or its name), other, proteins, difference, low, high.
-    """
-    some = scores[scores["method"] != CEILING]
-    pooled = validation.differences(some, BOTH, ["protocol"], seed=seed).assign(split="all")
-    single = validation.differences(some, BOTH, ["protocol", "split"], seed=seed)
-    columns = ["protocol", "split", "other", "proteins", "difference", "low", "high"]
-    return pd.concat([pooled, single], ignore_index=True)[columns]
-
-
-def over_splits(scores: pd.DataFrame, other: str = SOFT, protocol: str = DISJOINT) -> tuple[float, float, float]:
-    """Mean over splits of the mean difference combination - other, with its 95 % interval (Student's t)."""
-    from scipy import stats
-
-    part = scores[scores["protocol"] == protocol]
-    means = part.groupby(["split", "method"])["r"].mean().unstack()
-    gaps = (means[BOTH] - means[other]).to_numpy()
-    if len(gaps) < 2:
-        return float(gaps.mean()), float("nan"), float("nan")
-    half = stats.t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
-    return float(gaps.mean()), float(gaps.mean() - half), float(gaps.mean() + half)
-
-
-def timing(predictor: Predictor, vectors: Vectors, rnas, structure, proteins: int, threads: int = 1) -> pd.DataFrame:
-    """Seconds of the network's pieces, and what recomputing the RNA tower for every protein would take.
-
-    Parameters
-    ----------
-    vectors
-        At least one vector; repeated up to `proteins`.
-    rnas
-        RNAs to encode.
-
-    Returns
-    -------
-    DataFrame
-        piece, seconds.
-    """
-    model = predictor.model
-    rows = np.resize(np.arange(len(vectors)), proteins)
-    many = replace(vectors.take(rows), names=tuple(str(i) for i in range(proteins)))
-    model.encode_rnas(rnas.take(range(min(64, len(rnas)))), None if structure is None else structure[:64])
-    clock = [time.perf_counter()]
-    encoded = model.encode_rnas(rnas, structure, threads=threads)
-    clock.append(time.perf_counter())
-    factors = model.protein_factors(many)
-    clock.append(time.perf_counter())
-    model.product(factors, encoded)
-    clock.append(time.perf_counter())
-    pieces = np.diff(clock)
-    names = [f"RNA tower, {len(rnas)} RNAs, once", f"protein tower, {proteins} proteins", "product of the two"]
-    total, naive = pieces.sum(), proteins * (pieces[0] + pieces[1:].sum() / proteins)
-    return pd.DataFrame(
-        {"piece": [*names, "all, separable", "all, RNA tower for every protein"], "seconds": [*pieces, total, naive]}
-    )
-
-
-def within(scores: pd.DataFrame, learned: pd.DataFrame) -> pd.Series:
-    """Whether the combination's r on new RNAs lies in the 80 % interval that `coverage.table` promises its bin."""
-    own = scores[(scores["method"] == BOTH) & (scores["protocol"] == DISJOINT)]
-    promised = coverage.expected(own["identity"].to_numpy(), learned)
-    inside = (own["r"].to_numpy() >= promised["low"]) & (own["r"].to_numpy() <= promised["high"])
-    return pd.Series(inside.to_numpy(), index=own["protein"])
+def nearest_test(split: Split, identity: np.ndarray) -> int:
+    """The test protein with the nearest relative in the training."""
+    return int(split.test[identity[np.ix_(split.test, split.training)].max(1).argmax()])
 
 
 def _targets(intensities: np.ndarray, mode: str) -> np.ndarray:
