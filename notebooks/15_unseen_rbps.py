@@ -303,6 +303,9 @@ if measured_probes:
 # %%
 out.compare_all(results.loo_rows(loo, problem.kind, section="Leave-one-out on profiles"))
 if profiles == "measured":
+    out.uses("rbp_set_a_set_b")
+    agreement = registered.replicate_agreement(mirror).reindex(problem.proteins.names).dropna()
+    out.compare_all([results.ceiling_row(agreement, section="Leave-one-out on profiles")])
     out.compare_all(results.bin_rows(loo, section="Leave-one-out on profiles"))
 out.compare_all(results.unseen_rows(summary, kind, section="New proteins, new RNAs"))
 out.compare_all(results.gain_rows(gain, gaps, kind, section="New proteins, new RNAs"))

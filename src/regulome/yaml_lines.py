@@ -24,8 +24,13 @@ def scalar(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
 
 
-def read_mapping(path: Path) -> dict[str, tuple[Any, int]]:
+def read_mapping(path: Path, nested: bool = False) -> dict[str, tuple[Any, int]]:
     """Read a YAML file of ``key: value`` pairs.
+
+    Parameters
+    ----------
+    nested
+        Whether a value may be a mapping in turn: ``a: {b: 1}`` then gives the key ``a.b``.
 
     Returns
     -------
@@ -47,7 +52,7 @@ def read_mapping(path: Path) -> dict[str, tuple[Any, int]]:
     except yaml.reader.ReaderError as error:
         raise UserError(f"{name}: not YAML text: {error.reason} at character {error.position}") from None
     try:
-        return _pairs(loader, name)
+        return _pairs(loader, loader.get_single_node(), name, nested)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise UserError(f"{name}, line {mark.line + 1 if mark else '?'}: {error.problem or error.context}") from None
@@ -55,8 +60,7 @@ def read_mapping(path: Path) -> dict[str, tuple[Any, int]]:
         loader.dispose()
 
 
-def _pairs(loader: _Loader, name: str) -> dict[str, tuple[Any, int]]:
-    node = loader.get_single_node()
+def _pairs(loader: _Loader, node: yaml.Node | None, name: str, nested: bool) -> dict[str, tuple[Any, int]]:
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
@@ -64,9 +68,14 @@ def _pairs(loader: _Loader, name: str) -> dict[str, tuple[Any, int]]:
     found: dict[str, tuple[Any, int]] = {}
     for key_node, value_node in node.value:
         key, line = str(loader.construct_object(key_node, deep=True)), key_node.start_mark.line + 1
-        if key in found:
-            raise UserError(f"{name}, line {line}: key {key!r} is given twice, first in line {found[key][1]}")
-        found[key] = loader.construct_object(value_node, deep=True), line
+        inner = {key: (value_node, line)}
+        if nested and isinstance(value_node, yaml.MappingNode):
+            inner = {f"{key}.{part}": pair for part, pair in _pairs(loader, value_node, name, True).items()}
+        for full, (value, place) in inner.items():
+            if full in found:
+                raise UserError(f"{name}, line {place}: key {full!r} is given twice, first in line {found[full][1]}")
+            value = loader.construct_object(value, deep=True) if isinstance(value, yaml.Node) else value
+            found[full] = value, place
     return found
 
 

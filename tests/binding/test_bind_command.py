@@ -2,22 +2,37 @@
 
 import gzip
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from regulome.binding import bind_command, bulk_format, featuriser, phime, rna_windows, tokens, vector_files
+from regulome.binding import (
+    bind_command,
+    bulk_format,
+    embedding_sources,
+    featuriser,
+    phime,
+    rna_windows,
+    scoring,
+    tokens,
+    vector_files,
+)  # fmt: skip
 from regulome.binding.bind_command import BindSettings, run
 from regulome.binding.model_file import Model
 from regulome.binding.sequences import read_sequences
 from regulome.binding.targets import TargetTransform
 from regulome.binding.two_tower import Settings, TwoTower
+from regulome.cli import app
 from regulome.errors import UserError
 
 PROTEINS = ["MKVLAAGIRRWERTYP", "MDEFGHIKLMNPQRST", "MKVLAAGIRRWERTYP", "ACDEFGHIKLMNPQRSTVWYW"]
@@ -154,26 +169,25 @@ def test_structure_is_made_where_the_network_reads_it_and_kept(files):
 
 
 def test_the_command_line_ends_with_status_0_and_with_2_and_one_line_on_a_mistake(files):
-    command = [
-        sys.executable,
-        "-m",
-        "regulome.binding",
-        "out",
-        "rbp.txt",
-        "rna.txt",
-        "--model",
-        "model.pt",
-        "--threads",
-        "1",
-    ]
-    done = subprocess.run(command, cwd=files, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "synthetic intensities of 2 proteins" in done.stderr
+    (files / "bad.txt").write_text("ACGX\n")
+    (files / "both.py").write_text(  # python -m regulome.binding twice, and once the start of torch
+        "import runpy, sys\n"
+        "for rnas in ('rna.txt', 'bad.txt'):\n"
+        "    sys.argv = ['', 'out', 'rbp.txt', rnas, '--model', 'model.pt', '--threads', '1']\n"
+        "    try:\n"
+        "        runpy.run_module('regulome.binding', run_name='__main__')\n"
+        "    except SystemExit as end:\n"
+        "        print(end.code)\n"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "both.py"], cwd=files, capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout == "0\n2\n", done.stderr
+    good, bad = done.stderr.split("regulome: ")
+    assert "synthetic intensities of 2 proteins" in good
     assert len(names(files / "out")) == 6
-    (files / "rna.txt").write_text("ACGX\n")
-    done = subprocess.run(command, cwd=files, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("regulome: rna.txt line 1, position 4: found 'X'") and done.stderr.count("\n") == 1
+    assert bad.startswith("bad.txt line 1, position 4: found 'X'") and bad.count("\n") == 1
 
 
 # --- mistakes
@@ -302,3 +316,96 @@ def test_an_interrupted_run_leaves_nothing_half_written(files, monkeypatch, erro
             bind(files, out)
     assert names(files) == folder
     assert before == {path.name: path.read_bytes() for path in (files / "out").iterdir()}
+
+
+# --- unusual input, and a run that is killed
+
+
+def test_regulome_bind_is_the_same_command(files):
+    bind(files)
+    given = ["bind", *(str(files / name) for name in ("again", "rbp.txt", "rna.txt"))]
+    done = CliRunner().invoke(app, [*given, "--model", str(files / "model.pt"), "--threads", "1", "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    for path in (files / "out").iterdir():
+        assert (files / "again" / path.name).read_bytes() == path.read_bytes()
+    done = CliRunner().invoke(app, [*given, "--offset", "-1"])
+    assert isinstance(done.exception, UserError) and "--offset is -1" in str(done.exception)
+
+
+def test_very_short_and_very_long_rnas_are_read_and_said(files, capsys):
+    (files / "rna.txt").write_text("A\nAC\nACGUNACGUACG\n" + "ACGUU" * 200 + "\n")
+    folder = files / "model.pt"
+    model().with_record(shortest=12).save(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Python's own warnings name files of the package
+        found = bind(files).scores
+    said = capsys.readouterr().err
+    assert "2 of 4 RNAs are shorter than 12 bases" in said and "1 of 4 RNAs are longer than 30 bases" in said
+    assert "1 unknown bases (N) are read as A by the network" in said
+    (files / "as_a.txt").write_text("ACGUAACGUACG\nA\n")
+    vectors = featuriser.featurise(read_sequences(files / "rbp.txt", "protein"))
+    alone = Model.load(folder).predict(vectors, read_sequences(files / "as_a.txt", "rna"))
+    np.testing.assert_allclose(found[:, [2, 0]], alone, atol=1e-6)
+
+
+def test_rnas_like_those_of_the_training_are_read_without_a_warning(files, capsys):
+    bind(files)
+    assert "WARNING" not in capsys.readouterr().err
+
+
+def test_vectors_of_another_source_are_refused_before_they_are_made(files, monkeypatch):
+    monkeypatch.setattr(embedding_sources, "embed", None)
+    refused(files, "'esm2_t48_15B_UR50D layer 48 mean' of width 5120", embedding="esm2_t48_15B_UR50D")
+
+
+def test_what_a_source_announces_is_what_it_makes(files):
+    found = embedding_sources.embed("kmers", read_sequences(files / "rbp.txt", "protein"))
+    assert embedding_sources.announced("kmers") == (found.source, found.width)
+    assert embedding_sources.announced("esm2_t6_8M_UR50D") == ("esm2_t6_8M_UR50D layer 6 mean", 320)
+    assert embedding_sources.announced("vectors.npz") is None
+
+
+def test_profiles_that_are_not_there_are_refused_before_any_work(files, monkeypatch):
+    monkeypatch.setattr(embedding_sources, "embed", None)
+    refused(files, r"--structure .*none\.npz: no such file", model=files / "folded.pt", structure=files / "none.npz")
+
+
+def test_a_file_of_profiles_that_nothing_reads_is_said(files, capsys):
+    bind(files, structure=files / "cache.db")
+    assert "--structure is not needed" in capsys.readouterr().err and not (files / "cache.db").exists()
+
+
+def test_vectors_for_a_method_that_reads_none_are_refused(files):
+    scorer = scoring.Scorer(model(), files / "model.pt", None)
+    scorer.method = "homology"
+    with pytest.raises(UserError, match=r"--embedding is 'esm\.npz'; .*model\.pt with the method homology reads no"):
+        scorer.check("esm.npz", None)
+    scorer.check(None, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs fork")
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_killed_run_leaves_the_folder_as_it_was(tmp_path, monkeypatch, earlier):
+    out, calls = tmp_path / "out", []
+    table = pd.DataFrame({"file": [f"RBP{i}.txt" for i in range(201, 205)]})
+    scores = np.random.default_rng(0).normal(size=(4, 50))
+    if earlier:
+        bind_command.write(out, scores, table, {"made_by": "an earlier run"})
+    before = {path.name: path.read_bytes() for path in out.iterdir()} if earlier else None
+    whole = bulk_format.lines
+
+    def third_kills(values):
+        calls.append(1)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(values)
+
+    monkeypatch.setattr(bulk_format, "lines", third_kills)
+    run = multiprocessing.get_context("fork").Process(target=bind_command.write, args=(out, -scores, table, {}))
+    run.start()
+    run.join(30)
+    assert run.exitcode == -signal.SIGKILL
+    assert ({path.name: path.read_bytes() for path in out.iterdir()} if out.exists() else None) == before
+    monkeypatch.setattr(bulk_format, "lines", whole)
+    bind_command.write(out, -scores, table, {})  # what the killed run left beside it is in nobody's way
+    assert names(out) == [*sorted(table["file"]), "prediction.json", "proteins.csv"]

@@ -56,6 +56,17 @@ def test_a_site_of_half_a_window_lies_whole_in_one(length):
     assert max(windows.start) == length - 4
 
 
+def test_profiles_of_windows_are_those_of_their_bases():
+    windows = rna_windows.cut(sequences(["ACGUACGUAC", "AC"], "rna"), 4)
+    profiles = np.arange(100.0).reshape(2, 10, 5)
+    found = windows.of_profiles(profiles)
+    assert found.shape == (5, 4, 5)
+    for row, begin in zip(found, windows.start[:4], strict=False):
+        np.testing.assert_array_equal(row, profiles[0, begin : begin + 4])
+    np.testing.assert_array_equal(found[4, :2], profiles[1, :2])
+    assert not found[4, 2:].any() and windows.of_profiles(None) is None
+
+
 def test_windows_of_no_length_are_refused():
     with pytest.raises(ValueError, match="at least 1"):
         rna_windows.cut(sequences(["ACGU"], "rna"), 0)

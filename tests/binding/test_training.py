@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from regulome.binding import loss, training
+from regulome.binding import loss, rna_windows, training
 from regulome.binding.averaging import Average
 from regulome.binding.compendium import Compendium
 from regulome.binding.model_file import Model
@@ -241,6 +241,31 @@ def test_input_that_does_not_fit_is_refused(parts):
     values[3, 2] = np.nan
     with pytest.raises(UserError, match="vector of protein 'p3' holds a value that is no number"):
         trained((replace(known, vectors=replace(known.vectors, values=values)), new))
+
+
+def test_an_rna_beyond_the_positions_of_the_network_is_named_before_anything_is_trained(parts, monkeypatch):
+    known, new = parts
+    letters = list(new.compendium.rnas.letters)
+    letters[3] = "A" * 70
+    longer = replace(new, compendium=replace(new.compendium, rnas=sequences(letters, "rna")))
+    monkeypatch.setattr(training, "Run", None)
+    for both in ((known, longer), (longer, new)):
+        with pytest.raises(UserError, match=r"RNA '4' has 70 bases; expected at most 64, the positions of the network"):
+            trained(both)
+
+
+def test_held_out_rnas_longer_than_all_of_the_training_are_read_as_windows(parts):
+    known, new = parts
+    letters = list(new.compendium.rnas.letters)
+    letters[3] = letters[3] + letters[4] + letters[5][:9]
+    assert 24 < len(letters[3]) <= 64 and max(known.compendium.rnas.lengths) == 24
+    longer = replace(new, compendium=replace(new.compendium, rnas=sequences(letters, "rna")))
+    model = trained((known, longer), recipe=replace(RECIPE, epochs=1))
+    assert model.longest == 24 and model.shortest == 15
+    pieces = rna_windows.cut(longer.compendium.rnas, 24)
+    scores = pieces.best(model.predict(new.vectors, pieces.rnas))
+    expected = [stats.pearsonr(a, b)[0] for a, b in zip(scores, new.compendium.intensities, strict=True)]
+    assert model.log["median_r_raw"].item() == pytest.approx(np.median(expected), abs=1e-5)
 
 
 def test_loss_that_is_no_number_ends_the_training(parts, monkeypatch):

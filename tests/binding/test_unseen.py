@@ -1,6 +1,9 @@
 """Profiles on new RNAs, affinity regression, the combination and the predictor that is built of them."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -8,14 +11,19 @@ from regulome.binding import (
     combination,
     coverage,
     featuriser,
+    knockout_scan,
     protein_kmers,
+    results_unseen,
     rna_regression,
+    rna_windows,
     synthetic,
     unseen,
     unseen_tables,
     validation,
 )  # fmt: skip
+from regulome.binding import predictor as predictor_module
 from regulome.binding.affinity_regression import AffinityRegression
+from regulome.binding.combination import Calibration
 from regulome.binding.compendium import Compendium
 from regulome.binding.model_file import Model
 from regulome.binding.predictor import Predictor
@@ -156,6 +164,33 @@ def test_combination_is_the_weighted_sum_of_its_terms(with_network):
     np.testing.assert_allclose(predictor.predict(new.proteins, new.rnas), expected, atol=1e-5)
 
 
+def test_a_long_rna_has_the_score_of_its_best_window(with_network):
+    predictor, new = with_network
+    predictor = replace(predictor, calibration=Calibration(0.5, 3.0, 8))  # both terms count, and in other places
+    long = sequences(["".join(new.rnas.letters[:6]), new.rnas.letters[6]], "rna")
+    windows = rna_windows.cut(long, predictor.longest)
+    assert windows.cut == 1
+    each = predictor.predict(new.proteins, windows.rnas)
+    expected = np.stack([each[:, :-1].max(1), each[:, -1]], axis=1)
+    np.testing.assert_allclose(predictor.predict(new.proteins, long), expected, atol=1e-5)
+
+
+def test_the_longest_rna_of_the_training_is_read_as_one_however_rare(small, monkeypatch):
+    monkeypatch.setattr(predictor_module, "REFERENCE", 5)
+    rnas = sequences([*small.rnas.letters[:-1], "ACGUU" * 12], "rna")
+    found = Predictor.fit(replace(small, rnas=rnas, probe_set=None).take(range(6)), longest=2)
+    assert found.longest == 60 and min(found.reference.lengths) == min(small.rnas.lengths)
+    assert len(found.reference) in (6, 7)
+
+
+def test_a_predictor_can_be_knocked_out(with_network):
+    predictor, new = with_network
+    target = knockout_scan.Target(new.proteins.take([0]), new.rnas.take(range(60)), window=30, step=30)
+    table = knockout_scan.knockout(predictor, target, structure=False)
+    assert set(table["scan"]) == {"residues", "bases"} and np.isfinite(table["effect"]).all()
+    assert table["effect"].abs().max() > 0
+
+
 def test_predictor_survives_its_file(with_network, tmp_path):
     predictor, new = with_network
     predictor.save(tmp_path / "p.pt")
@@ -226,3 +261,10 @@ def test_relatives_predict_new_rnas_and_strangers_do_not():
         predictor.predict(made.proteins.take(range(15, 21)), rnas.take(range(300, 400))), y[15:, 300:]
     )
     assert (r[:5] > 0.9).all() and r[5] < 0.7
+
+
+def test_the_replicate_ceiling_is_the_mean_agreement_beside_the_published_one():
+    agreement = pd.Series(np.linspace(0.7, 1.0, 31))
+    row = results_unseen.ceiling_row(agreement, "section")
+    assert row["ours"] == pytest.approx(0.85) and row["low"] < 0.85 < row["high"]
+    assert row["published"] == 0.879 and "31 measured" in row["quantity"]

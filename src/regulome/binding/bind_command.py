@@ -9,6 +9,7 @@ order, whatever occurs twice), proteins.csv (which file is which protein, and wh
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ def run(out: Path, rbp_file: Path, rna_file: Path, settings: BindSettings | None
         rnas = read_sequences(rna_file, "rna", settings.unknown)
         measured = _measured(settings, rbp_file, rna_file)
         scorer = load(settings.model, settings.method)
-        scorer.check_structure(settings.structure)
+        scorer.check(settings.embedding, settings.structure)
     say(f"{len(proteins)} proteins, {len(rnas)} RNAs{_changes(proteins)}{_changes(rnas)}")
     say(f"model: {scorer.about}")
     if settings.structure is not None and not scorer.structure_used:
@@ -131,9 +132,10 @@ def run(out: Path, rbp_file: Path, rna_file: Path, settings: BindSettings | None
         vectors = scorer.vectors(proteins, settings.embedding, settings.device, settings.workers)
         coverage = scorer.coverage(proteins)
     windows = _windows(rnas, scorer)
+    _say_unusual(rnas, scorer)
     with clock("structure"):
         structure = scorer.profiles(windows.rnas, settings.structure, settings.workers)
-    with clock("scores"):
+    with clock("scores"), _without_warnings():
         scores = scorer.scores(proteins, vectors, windows.rnas, structure, settings.device, settings.workers)
         scores = windows.best(scores)
     table = _table(proteins, settings.offset, coverage, scores, measured)
@@ -194,6 +196,28 @@ def _windows(rnas: Sequences, scorer: Scorer) -> rna_windows.Windows:
             f"model knows: each is read as windows of {scorer.longest} bases, and its score is that of the best window"
         )
     return windows
+
+
+def _say_unusual(rnas: Sequences, scorer: Scorer) -> None:
+    """RNAs that are read, though the training had none like them."""
+    short = sum(length < scorer.shortest for length in rnas.lengths)
+    if short:
+        say(
+            f"WARNING: {short} of {len(rnas)} RNAs are shorter than {scorer.shortest} bases, the shortest of the "
+            "training: their scores are extrapolated"
+        )
+    unknown = sum(letters.count("N") for letters in rnas.letters)
+    if unknown:
+        how = "as A by the network, as published" if scorer.network_used else "as no k-mer"
+        say(f"WARNING: {unknown} unknown bases (N) are read {how}")
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without Python's warning of unknown bases: `_say_unusual` has said it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* unknown bases")
+        yield
 
 
 def _changes(sequences: Sequences) -> str:

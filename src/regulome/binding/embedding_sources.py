@@ -14,8 +14,8 @@ Whatever the source, its name is in the result and goes into files, checkpoints 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from regulome.binding import vector_files
-from regulome.binding.esm_checkpoint import MODELS
+from regulome.binding import featuriser, vector_files
+from regulome.binding.esm_checkpoint import MODELS, SIZES
 from regulome.binding.featuriser import featurise
 from regulome.binding.sequences import Sequences
 from regulome.binding.vectors import Vectors
@@ -70,6 +70,16 @@ def check_source(source: str) -> None:
         f"source is '{source}'{closest(source, known)}; expected {KMERS}, an ESM-2 model ({', '.join(MODELS)}), a path "
         f"to a checkpoint (.pt) or to vectors ({', '.join(vector_files.SUFFIXES)})"
     )
+
+
+def announced(source: str) -> tuple[str, int] | None:
+    """`Vectors.source` and width of what `embed` will make, before it is made; None where only a file can tell."""
+    if source == KMERS:
+        return featuriser.source_name(), featuriser.width()
+    if source in SIZES:
+        layers, width, _ = SIZES[source]
+        return f"{source} layer {layers} mean", width
+    return None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regulome.binding import validation
+from regulome.binding import rna_windows, validation
 from regulome.binding.compendium import Compendium
 from regulome.binding.model_file import Model
 from regulome.binding.targets import TargetTransform
@@ -55,8 +55,11 @@ def evaluate(model: Model, held: HeldOut, device: str = "cpu", threads: int = 1)
     dict
         median_r and mean_r with the targets (the transformation's quantile and minimum taken from the part's own
         intensities: these proteins have no training values), median_r_raw and mean_r_raw with the intensities.
+        RNAs longer than those of the training are read as windows, as in prediction.
     """
-    scores = model.predict(held.vectors, held.compendium.rnas, held.structure, device, threads)
+    windows = rna_windows.cut(held.compendium.rnas, model.longest)
+    structure = windows.of_profiles(held.structure) if model.structure else None
+    scores = windows.best(model.predict(held.vectors, windows.rnas, structure, device, threads))
     intensities = held.compendium.intensities
     found = TargetTransform.fit(intensities, model.targets.mode).apply(intensities)
     values = {}
@@ -78,6 +81,12 @@ def check(part: HeldOut, settings: Settings) -> None:
     if vectors.width != settings.vector_width:
         raise UserError(
             f"{part.name}: found vectors of width {vectors.width} ({vectors.source}); expected {settings.vector_width}"
+        )
+    long = next((i for i, length in enumerate(rnas.lengths) if length > settings.positions), None)
+    if long is not None:
+        raise UserError(
+            f"{rnas.source}: RNA '{rnas.names[long]}' has {rnas.lengths[long]} bases; expected at most "
+            f"{settings.positions}, the positions of the network (network: positions)"
         )
     if not np.isfinite(vectors.values).all():
         place = int(np.flatnonzero(~np.isfinite(vectors.values).all(1))[0])

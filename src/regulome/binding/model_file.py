@@ -77,6 +77,11 @@ class Model:
         return int(self.record.get("longest", self.settings.positions))
 
     @property
+    def shortest(self) -> int:
+        """Bases of the shortest RNA of the training; scores of shorter ones are extrapolated."""
+        return int(self.record.get("shortest", 1))
+
+    @property
     def log(self) -> pd.DataFrame:
         """Training log, a row an epoch: epoch, loss, median_r, mean_r (and raw ones), seconds."""
         return pd.DataFrame(self.record.get("log", []))

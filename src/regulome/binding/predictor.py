@@ -116,7 +116,7 @@ class Predictor:
         ridge = KmerRidge.tuned(profiles, compendium.rnas, longest, seed=seed)
         new_r = new_rnas.leave_one_out(profiles, compendium.rnas, loo, term, ridge, seed)
         expectation = coverage.table(new_r, loo.nearest_identity(), clusters)
-        drawn = np.random.default_rng(seed).permutation(len(compendium.rnas))[:REFERENCE]
+        drawn = _drawn(np.array(compendium.rnas.lengths), np.random.default_rng(seed))
         return cls(
             compendium.proteins,
             ridge,
@@ -312,3 +312,12 @@ class Predictor:
     def load(cls, path: str | Path) -> "Predictor":
         """Read what `save` wrote; nothing in the file is executed (UserError if it is missing, damaged or none)."""
         return cls(**predictor_file.read(path))
+
+
+def _drawn(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Positions of reference RNAs; a shortest and a longest are among them, since they say what can be read as one."""
+    drawn = generator.permutation(len(lengths))[:REFERENCE]
+    for place in (lengths.argmin(), lengths.argmax()):
+        if lengths[place] not in lengths[drawn]:
+            drawn = np.append(drawn, place)
+    return drawn

@@ -9,7 +9,7 @@ import pandas as pd
 from regulome.binding import profile_methods as methods
 from regulome.binding import unseen
 from regulome.binding.splits import BIN_LABELS
-from regulome.binding.validation import DISJOINT
+from regulome.binding.validation import DISJOINT, bootstrap
 
 _MODULE = "regulome.binding"
 _SOURCE = "public leave-one-out files of morrislab/RBPbinding (EuPRI)"
@@ -78,6 +78,30 @@ def loo_rows(table: pd.DataFrame, kind: str, section: str) -> list[dict]:
             }
         )
     return rows
+
+
+def ceiling_row(agreement: pd.Series, section: str) -> dict:
+    """What no prediction of a measured profile can be expected to pass: how well two halves of an array agree.
+
+    Parameters
+    ----------
+    agreement
+        `registered.replicate_agreement` of the proteins of the leave-one-out.
+    """
+    low, high = bootstrap(agreement.to_numpy(), None, "mean")
+    return {
+        "id": "loo.ceiling",
+        "quantity": f"mean r of 7-mer scores from probe sets A and B, {len(agreement)} measured profiles",
+        "ours": float(agreement.mean()),
+        "low": low,
+        "high": high,
+        "published": CEILING,
+        "tolerance": 0.01,
+        "source": "published agreement of probe sets A and B over all experiments (EuPRI)",
+        "section": section,
+        "function": f"{_MODULE}.registered.replicate_agreement",
+        "note": "ceiling of the leave-one-out; the published mean is over 421 experiments",
+    }
 
 
 def bin_rows(table: pd.DataFrame, section: str, method: str = methods.TERM) -> list[dict]:

@@ -43,6 +43,16 @@ class Windows:
             return scores
         return np.maximum.reduceat(scores, self.first, axis=-1)
 
+    def of_profiles(self, profiles: np.ndarray | None) -> np.ndarray | None:
+        """(M, L, 5) profiles of the windows, cut out of those of the whole RNAs, (N, L, 5); nothing is folded anew."""
+        if profiles is None or len(self.first) == len(self.rnas):
+            return profiles
+        owner = np.repeat(np.arange(len(self.first)), np.diff(np.append(self.first, len(self.rnas))))
+        found = np.zeros((len(self.rnas), max(self.rnas.lengths), profiles.shape[2]), dtype=profiles.dtype)
+        for row, (rna, begin, length) in enumerate(zip(owner, self.start, self.rnas.lengths, strict=True)):
+            found[row, :length] = profiles[rna, begin : begin + length]
+        return found
+
 
 def cut(rnas: Sequences, longest: int, step: int | None = None) -> Windows:
     """Cut RNAs longer than ``longest`` bases.

@@ -71,10 +71,35 @@ class Scorer:
         """Whether the method reads structure profiles."""
         return self.network_used and self.model.structure
 
-    def check_structure(self, path: Path | None) -> None:
-        """Refuse missing ViennaRNA before any work, where profiles have to be made."""
-        if self.structure_used and not _is_structure_file(path):
+    @property
+    def shortest(self) -> int:
+        """Bases of the shortest RNA of the training."""
+        return self.model.shortest
+
+    def check(self, source: str | None, structure: Path | None) -> None:
+        """Refuse, before any work, vectors of another source than the training's, and profiles that cannot be had.
+
+        Raises
+        ------
+        UserError
+            Vectors for a method that reads none, or from another source; no such file of profiles, or no ViennaRNA to
+            make them. What a file of vectors holds is seen by `vectors`.
+        """
+        if source is not None and not self.network_used:
+            raise UserError(
+                f"--embedding is '{source}'; {self.path} with the method {self.method} reads no protein vectors: "
+                "expected no --embedding, or a model with a two-tower network"
+            )
+        if source is not None:
+            embedding_sources.check_source(source)
+            if found := embedding_sources.announced(source):
+                self.model.check_vectors(*found)
+        if not self.structure_used:
+            return
+        if not _is_structure_file(structure):
             phime.vienna()
+        elif not structure.is_file():
+            raise UserError(f"--structure {structure}: no such file; expected the structure.npz of notebook 12")
 
     def vectors(self, proteins: Sequences, source: str | None, device: str, threads: int) -> Vectors | None:
         """Protein vectors of the model's source; None where the method needs none.
@@ -82,15 +107,9 @@ class Scorer:
         Raises
         ------
         UserError
-            If they come from another source or have another width than those of the training, or are given to a
-            method that reads none.
+            If they come from another source or have another width than those of the training.
         """
         if not self.network_used:
-            if source is not None:
-                raise UserError(
-                    f"--embedding is '{source}'; {self.path} with the method {self.method} reads no protein vectors: "
-                    "expected no --embedding, or a model with a two-tower network"
-                )
             return None
         found = embedding_sources.embed(source or self._source(), proteins, device, threads)
         self.model.check_vectors(found.source, found.width)
@@ -174,6 +193,11 @@ class PredictorScorer(Scorer):
     def longest(self) -> int:
         """Bases of the longest RNA that it reads as one."""
         return self.predictor.longest
+
+    @property
+    def shortest(self) -> int:
+        """Bases of the shortest RNA of the training, as far as its reference RNAs show."""
+        return min(self.predictor.reference.lengths)
 
     def coverage(self, proteins: Sequences) -> Coverage:
         """What to expect of each protein (`Predictor.coverage`)."""

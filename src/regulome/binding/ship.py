@@ -28,7 +28,7 @@ FILE = "predictor.pt"  # in the folder of notebook 15
 LARGEST = 2_000_000  # bytes
 KEPT = 0.995
 SHARES = (1 / 8, 1 / 6, 1 / 5, 1 / 4, 1 / 3)
-RECORD = ("kind", "longest", "best_epoch", "targets")  # of the network's record; the log stays in notebook 14
+RECORD = ("kind", "longest", "shortest", "best_epoch", "targets")  # kept of the network's record, without the log
 PROBES, LENGTH, PROTEINS = 2000, 38, 25  # of the comparison
 
 

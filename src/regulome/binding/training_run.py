@@ -122,6 +122,7 @@ class Run:
             "sizes": {"proteins": len(self.compendium.proteins), "rnas": len(self.compendium.rnas)},
             "targets": self.targets.describe(),
             "longest": max(self.lengths),
+            "shortest": min(self.lengths),
             "best_epoch": self.best["epoch"],
             "log": self.log,
             "steps": self.steps,
