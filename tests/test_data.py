@@ -243,9 +243,36 @@ def test_the_address_is_the_raw_file_at_the_commit(checkout):
     }
 
 
+PLACED = dict.fromkeys(("bytes", "sha256", "repository", "commit", "path"))
+
+
+def test_a_file_that_only_its_page_offers_is_read_where_the_user_placed_it(tmp_path, checkout):
+    checkout(page="https://example.org/screens", **PLACED)
+    with pytest.raises(UserError) as error:
+        data.fetch("profile", mirror=tmp_path / "mirror")
+    assert "get profile.csv from https://example.org/screens and place it at FOLDER/profile/profile.csv" in str(
+        error.value
+    )
+    file = in_mirror(tmp_path, b"any content")
+    assert data.fetch("profile", mirror=tmp_path / "mirror") == file
+    assert data.citation("profile")["address"] == "https://example.org/screens"
+
+
+def test_a_placed_file_with_a_registered_checksum_is_verified(tmp_path, checkout):
+    checkout(page="https://example.org/screens", **PLACED | {"sha256": entry()["sha256"]})
+    in_mirror(tmp_path, b"another content")
+    with pytest.raises(UserError, match="wrong content for 'profile'"):
+        data.fetch("profile", mirror=tmp_path / "mirror")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (
+            {"page": "example.org"},
+            "field 'page': found 'example.org' (11 characters); expected an http or https address",
+        ),
+        ({"sha256": None}, "missing field 'sha256'"),
         ({"licence": None}, "missing field 'licence'"),
         ({"license": "MIT"}, "unknown field 'license' (did you mean 'licence'?)"),
         ({"sha256": "abc"}, "field 'sha256': found 'abc' (3 characters); expected 64 hexadecimal digits"),

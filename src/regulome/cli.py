@@ -212,7 +212,8 @@ def list_data() -> None:
     from regulome import data
 
     for key, entry in data.load_registry().items():
-        print(f"{key}  ({entry.bytes / 1e6:.3g} MB, {entry.licence})\n    {entry.content}\n    {entry.citation}")
+        size = f"{entry.bytes / 1e6:.3g} MB" if entry.bytes else f"yours to place, from {entry.page}"
+        print(f"{key}  ({size}, {entry.licence})\n    {entry.content}\n    {entry.citation}")
 
 
 @data_app.command("fetch")

@@ -1,5 +1,5 @@
 """Real data files: one call looks in the cache, then in a mirror folder, then downloads
-and checks the sha256 each time.
+and checks the sha256 each time. Files that only their page offers (``page``) are not downloaded: the user places them.
 
 The registry is ``data/registry.yaml``; its header documents the fields. The cache has the layout of the
 mirror (KEY/FILE), so a filled cache can be copied to a machine without a network and named in
@@ -27,7 +27,10 @@ PATTERNS = {
     "commit": (r"[0-9a-f]{40}", "40 hexadecimal digits in lower case"),
     "path": (r"[^/].*", "a path inside the repository"),
     "url": (r"https?://.+", "an http or https address"),
+    "page": (r"https?://.+", "an http or https address"),
 }
+OPTIONAL = ("url", "page")
+PLACED = ("bytes", "sha256", "repository", "commit", "path", "url")  # fields that an entry with a page need not have
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,21 @@ class Entry:
 
     key: str
     file: str
-    bytes: int
-    sha256: str
-    repository: str
-    commit: str
-    path: str
     licence: str
     citation: str
     content: str
+    bytes: int = 0
+    sha256: str = ""
+    repository: str = ""
+    commit: str = ""
+    path: str = ""
     url: str | None = None
+    page: str | None = None
 
     @property
     def address(self) -> str:
-        """Download address: `url` if given, else the raw file at the registered commit."""
-        return self.url or f"{HOST}/{self.repository}/{self.commit}/{quote(self.path)}"
+        """Where a reader finds it: `page`, or the download address, `url` or the raw file at the registered commit."""
+        return self.page or self.url or f"{HOST}/{self.repository}/{self.commit}/{quote(self.path)}"
 
 
 def load_registry(path: Path | None = None) -> dict[str, Entry]:
@@ -85,7 +89,7 @@ def _entry(path: Path, key: object, values: object) -> Entry:
         if name not in known:
             raise UserError(f"{where}: unknown field '{name}'{closest(name, known)}; expected {', '.join(known)}")
     for name in known:
-        if name not in values and name != "url":
+        if name not in values and name not in (*OPTIONAL, *(PLACED if "page" in values else ())):
             raise UserError(f"{where}: missing field '{name}'")
         if name in values:
             _check_field(where, name, values[name])
@@ -155,10 +159,16 @@ def fetch(key: str, mirror: str | Path | None = None) -> Path:
     ------
     UserError
         Unknown key; a file with another sha256, wherever it was found; a cache that cannot be written; a
-        failed download, with every place that was looked at. A failed download leaves nothing in the cache.
+        failed download, with every place that was looked at; a file that the user has to place, where it is not
+        there. A failed download leaves nothing in the cache.
     """
     entry = describe(key)
     found = local(key, mirror)
+    if found is None and entry.page:
+        raise UserError(
+            f"'{entry.key}' is not downloaded: get {entry.file} from {entry.page} and place it at "
+            f"FOLDER/{entry.key}/{entry.file} with REGULOME_MIRROR=FOLDER, or give its path where one is asked for"
+        )
     if found is None:
         found, mirrored = _places(entry, mirror)
         _download(entry, found, mirrored)
@@ -166,7 +176,7 @@ def fetch(key: str, mirror: str | Path | None = None) -> Path:
 
 
 def local(key: str, mirror: str | Path | None = None) -> Path | None:
-    """Return the verified file from the cache or the mirror, as `fetch`, or None where it has to be downloaded."""
+    """Return the verified file from the cache or the mirror, as `fetch`, or None where it is in neither."""
     entry = describe(key)
     cached, mirrored = _places(entry, mirror)
     if cached.is_file():
@@ -188,6 +198,8 @@ def _places(entry: Entry, mirror: str | Path | None) -> tuple[Path, Path | None]
 def _check_content(path: Path, entry: Entry, advice: str, name: object = None) -> None:
     import pooch
 
+    if not entry.sha256:  # a placed file whose content is not registered
+        return
     try:
         found = pooch.file_hash(str(path), alg="sha256")
     except OSError as error:

@@ -138,6 +138,26 @@ def test_the_package_has_a_default_that_says_what_it_was_trained_on():
     assert "semi-real intensities" in scorer.about or "synthetic intensities" in scorer.about
 
 
+def test_the_default_works_without_viennarna_by_leaving_out_the_network(monkeypatch, tmp_path, capsys):
+    folder = synthetic.folder()
+    assert scoring.load(None).method == "combination"
+    monkeypatch.setitem(sys.modules, "RNA", None)
+    run(tmp_path / "out", folder / "new_proteins.fasta", folder / "new_rnas.txt")
+    assert "default_model.pt (shipped with regulome), homology" in capsys.readouterr().err
+    assert scoring.load(scoring.DEFAULT).method == "combination"  # asked for by name: refused, not replaced
+
+
+def test_refitting_on_everything_keeps_network_and_share_and_adds_relatives(predictor, compendium):
+    full = predictor.refitted(compendium, longest=3)
+    assert full.training.letters == compendium.proteins.letters and full.calibration == predictor.calibration
+    query, rnas = compendium.proteins.take([29]), compendium.rnas.take(range(50))
+    assert full.coverage(query)["nearest_identity"].item() == 1 > predictor.coverage(query)["nearest_identity"].item()
+    homology = Predictor.fit(compendium, longest=3).terms(query, rnas)[0][0]
+    assert np.array_equal(full.terms(query, rnas)[0][0], homology)
+    same = [each.model.encode_rnas(rnas) for each in (full, predictor)]
+    assert np.array_equal(*same)
+
+
 def test_the_example_of_the_readme_runs_with_the_default(tmp_path):
     folder = synthetic.folder()
     command = ["-m", "regulome.binding", "my_scores", folder / "new_proteins.fasta", folder / "new_rnas.txt"]

@@ -126,6 +126,8 @@ def run(out: Path, rbp_file: Path, rna_file: Path, settings: BindSettings | None
         scorer.check(settings.embedding, settings.structure)
     say(f"{len(proteins)} proteins, {len(rnas)} RNAs{_changes(proteins)}{_changes(rnas)}")
     say(f"model: {scorer.about}")
+    if settings.model is None and settings.method is None and scorer.method != scorer.methods[0]:
+        say("ViennaRNA is not installed, so the network is left out: pip install ViennaRNA for the combination")
     if settings.structure is not None and not scorer.structure_used:
         say("--structure is not needed: this model reads no structure profiles")
     with clock("protein vectors"):

@@ -7,6 +7,7 @@ window here is the whole RNA, so the numbers are those of the whole molecule.
 ViennaRNA has a licence of its own and is optional: everything else of this package runs without it.
 """
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from os import cpu_count
@@ -110,6 +111,11 @@ def software() -> str:
     """Name and version of what makes the profiles; part of the key of a cached profile."""
     vienna()
     return f"ViennaRNA {metadata.version('ViennaRNA')}"
+
+
+def installed() -> bool:
+    """Whether ViennaRNA is there."""
+    return importlib.util.find_spec("RNA") is not None
 
 
 def vienna() -> ModuleType:

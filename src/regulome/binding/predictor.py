@@ -174,6 +174,35 @@ class Predictor:
         )
         return replace(full, calibration=calibration)
 
+    def refitted(
+        self,
+        compendium: Compendium,
+        identity: np.ndarray | None = None,
+        clusters: np.ndarray | None = None,
+        longest: int = LONGEST,
+        structure: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> "Predictor":
+        """The homology term on all proteins and RNAs, held-out ones included; network and its share as they are.
+
+        What to ship once everything is measured: more relatives, and nothing left to be tested on.
+
+        Parameters
+        ----------
+        identity, clusters, longest, seed
+            As for `fit`.
+        structure
+            Profiles of the compendium's RNAs (None: made here if the network needs them).
+        """
+        fitted = Predictor.fit(compendium, self.term, identity, clusters, longest, self.targets, seed)
+        if self.model is None:
+            return fitted
+        place = compendium.rnas.index()
+        rows = [place[name] for name in fitted.reference.names]
+        profiles = self._structure(self.model, fitted.reference, None if structure is None else structure[rows])
+        encoded = self.model.encode_rnas(fitted.reference, profiles)
+        return replace(fitted, model=self.model, reference_vectors=encoded, calibration=self.calibration)
+
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Nearest identity of every training protein, and its correlation when others predict it on held-out RNAs."""
         similarity = homology.similarities(self.training, None, self.identity)

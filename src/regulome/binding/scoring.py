@@ -233,17 +233,21 @@ def load(path: Path | None, method: str | None = None) -> Scorer:
     path
         None: the shipped predictor.
     method
-        One of ``METHODS``; None: the first that the file has.
+        One of ``METHODS``; None: the first that the file has. The shipped predictor works without ViennaRNA as well:
+        then this is "homology".
 
     Raises
     ------
     UserError
         No such file, another format, a damaged file, or a method that it does not have.
     """
-    path = DEFAULT if path is None else Path(path)
-    if format_of(path, "a predictor or a two-tower network") == NETWORK:
-        return Scorer(Model.load(path), path, method)
-    return PredictorScorer(Predictor.load(path), path, method)
+    file = DEFAULT if path is None else Path(path)
+    if format_of(file, "a predictor or a two-tower network") == NETWORK:
+        return Scorer(Model.load(file), file, method)
+    scorer = PredictorScorer(Predictor.load(file), file, method)
+    if path is None and method is None and scorer.structure_used and not phime.installed():
+        return PredictorScorer(scorer.predictor, file, "homology")
+    return scorer
 
 
 def _is_structure_file(path: Path | None) -> bool:
