@@ -47,7 +47,7 @@ STEPS = {
         },
         "mem_mb": 4000,
         "minutes": {"mini": 5, "paper": 30},
-        "seconds": {"mini": 40, "paper": 240},
+        "seconds": {"mini": 40, "paper": 390},
     },
     "12_phime": {
         "about": "Exact structure profiles of every probe (PHIME), against the full partition function and samples.",
@@ -58,7 +58,7 @@ STEPS = {
         "check": "regulome.binding.phime_checks:check_installed",
         "mem_mb": 2000,
         "minutes": {"mini": 5, "paper": 30},
-        "seconds": {"mini": 25, "paper": 150},
+        "seconds": {"mini": 25, "paper": 145},
     },
     "13_protein_embeddings": {
         "about": "Protein vectors: featuriser, published vectors, ESM-2 layer by layer; what each tells about binding.",
@@ -75,7 +75,7 @@ STEPS = {
         },
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 30},
-        "seconds": {"mini": 60, "paper": 120},
+        "seconds": {"mini": 60, "paper": 65},
     },
     "14_two_tower_training": {
         "about": "Two-tower network: targets, training, three validation protocols with baselines, ablations.",
@@ -105,7 +105,7 @@ STEPS = {
         },
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 90, "paper": 1600},
+        "seconds": {"mini": 90, "paper": 1210},
     },
     "15_unseen_rbps": {
         "about": "Unseen RNA-binding proteins: baselines, the combined predictor, what to expect, knockouts.",
@@ -136,7 +136,95 @@ STEPS = {
         },
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 80, "paper": 1600},
+        "seconds": {"mini": 80, "paper": 1500},
+    },
+    "21_perturbseq_preparation": {
+        "about": "Perturbation screen from raw counts: quality, filters, splits, latent genes, matched controls.",
+        "figures": {
+            "mini": ["on_target", "quality", "cells", "responses", "pairs"],
+            "paper": ["strong_filters", "on_target", "quality", "cells", "responses", "pairs"],
+        },
+        "tables": [
+            "table_steps", "table_quality", "table_extended", "table_transport", "table_pairs", "table_counterfactual",
+        ],
+        "keeps": ["screen.h5ad"],
+        "reads": {"mini": ["data/mini/perturbation/screen.h5ad"], "paper": []},
+        "data": {
+            "mini": [],
+            "paper": ["papalexi2021_lowmoi", "replogle2022_summary_stats", "adamson2016_summary_stats"],
+        },
+        "mem_mb": 3000,
+        "minutes": {"mini": 5, "paper": 20},
+        "seconds": {"mini": 30, "paper": 70},
+    },
+    "22_gpo_vae_training": {
+        "about": "Training of GPO-VAE and its relatives: parameter counts, every loss term, what the network loss measures.",
+        "figures": ["loss_terms", "validation", "term_forms", "network_loss"],
+        "tables": ["table_sizes", "table_models", "table_network_loss"],
+        "keeps": {
+            "mini": [
+                "models/cvae_seed0.pt", "models/cpa_seed0.pt", "models/svae+_seed0.pt",
+                "models/sams-mean-field_seed0.pt", "models/sams_seed0.pt", "models/cradle_seed0.pt",
+                "models/gpo_seed0.pt", "models/gpo_seed1.pt", "models/gpo_seed2.pt", "models/gpo_hop_0_seed0.pt",
+                "models/gpo_corrected_seed0.pt", "models/ours_seed0.pt", "models/ours_seed1.pt", "models/ours_seed2.pt",
+            ],
+            "paper": [
+                "models/cvae_seed0.pt", "models/cpa_seed0.pt", "models/svae+_seed0.pt",
+                "models/sams-mean-field_seed0.pt", "models/sams_seed0.pt", "models/cradle_seed0.pt",
+                "models/gpo_seed0.pt", "models/gpo_seed1.pt", "models/gpo_seed2.pt", "models/gpo_seed3.pt",
+                "models/gpo_seed4.pt", "models/gpo_hop_0_seed0.pt", "models/gpo_corrected_seed0.pt",
+                "models/ours_seed0.pt", "models/ours_seed1.pt", "models/ours_seed2.pt", "models/ours_seed3.pt",
+                "models/ours_seed4.pt",
+            ],
+        },
+        "shards": {
+            "maker": "regulome.perturbation.sweep:make_shard",
+            "count": "shards",
+            "uses": [
+                "seed", "models", "repeated", "seeds", "basal", "decoder_width", "encoder_layers", "encoder_width",
+                "effect_layers", "effect_width", "margin", "sparsity", "epochs", "batch", "rate", "particles", "patience",
+                "device",
+            ],
+        },
+        "after": ["21_perturbseq_preparation"],
+        "mem_mb": {"mini": 3000, "paper": 4000},
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 60, "paper": 1500},
+    },
+    "23_perturbation_response": {
+        "about": "Perturbation responses: every model beside baselines and ceilings; held-out cells, perturbations, pairs.",
+        "figures": {
+            "mini": ["ate_scatter", "scores", "specific", "leak", "by_size", "unseen", "combinations", "generated"],
+            "paper": ["ate_scatter", "scores", "specific", "leak", "by_size", "unseen", "generated"],
+        },
+        "tables": {
+            "mini": [
+                "table_shrinkage", "table_scores", "table_leaky", "table_choices", "table_unseen",
+                "table_combinations", "table_generated",
+            ],
+            "paper": [
+                "table_shrinkage", "table_scores", "table_leaky", "table_choices", "table_unseen", "table_generated",
+            ],
+        },
+        "after": ["21_perturbseq_preparation", "22_gpo_vae_training"],
+        "mem_mb": 4000,
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 70, "paper": 900},
+    },
+    "24_grn_inference": {
+        "about": "Network inference: ranked signed edges against known ones and test cells, beside every baseline.",
+        "figures": ["known_edges", "matched_edges", "false_omission", "stability", "convergence", "network"],
+        "tables": [
+            "table_known_edges", "table_all_genes", "table_matched", "table_readouts", "table_network",
+            "table_interferon", "table_screens",
+        ],
+        "keeps": ["network.csv", "network.graphml"],
+        "after": ["21_perturbseq_preparation", "22_gpo_vae_training"],
+        "reads": {"mini": ["data/mini/perturbation/truth.csv"], "paper": []},
+        "data": {"mini": [], "paper": ["dorothea_hs", "papalexi2021_lowmoi"]},
+        "mem_mb": {"mini": 3000, "paper": 6000},
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 80, "paper": 900},
     },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",

@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(config, items):
         items[place] = item
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
-            name = f"part {item.path.stem[0]}" if item.path.suffix == ".ipynb" else item.path.stem
+            notebook = item.path.suffix == ".ipynb"
+            name = f"part {item.path.stem[0]}" if notebook else f"{item.path.parent.name}/{item.path.stem}"
             item.add_marker(pytest.mark.xdist_group(name))
 
 

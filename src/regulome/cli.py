@@ -9,10 +9,12 @@ import typer
 from regulome import __version__
 from regulome.binding.__main__ import bind
 from regulome.errors import UserError
+from regulome.perturbation.__main__ import app as perturbation_app
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True)
 app.add_typer(data_app, name="data", help="List and fetch the real data files of the registry.")
+app.add_typer(perturbation_app, name="perturbation", help="Perturbation screens: prepare, train, predict, evaluate.")
 
 Profile = Annotated[str, typer.Option(help="mini (minutes, embedded data) or paper (the published sizes).")]
 
