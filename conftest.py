@@ -9,12 +9,8 @@ SCRATCH = pytest.StashKey[tempfile.TemporaryDirectory]()
 FOLDERS = {"REGULOME_OUTPUT": "figures", "REGULOME_BUILD": "build", "REGULOME_REPORT": "report"}
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(config, items):
-    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out, and put those that others read first.
-
-    Tests of a file, and notebooks of a part, run on one process after another: they share fixtures and outputs.
-    """
+def pytest_collection_modifyitems(items):
+    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out, and put those that others read first."""
     places = [place for place, item in enumerate(items) if item.path.suffix == ".ipynb"]
     notebooks = [items[place] for place in places]
     for item in notebooks:
@@ -24,11 +20,22 @@ def pytest_collection_modifyitems(config, items):
         notebooks.sort(key=lambda item: order.get(item.path.stem, 0))
     for place, item in zip(places, notebooks, strict=True):
         items[place] = item
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            notebook = item.path.suffix == ".ipynb"
-            name = f"part {item.path.stem[0]}" if notebook else f"{item.path.parent.name}/{item.path.stem}"
-            item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep tests of a file, and notebooks of a part, on one process: they share fixtures and outputs.
+
+    A scheduler of our own, because pytest-xdist 3.8 does not see its own ``xdist_group`` marks under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return f"part {file.split('/')[-1][0]}" if file.endswith(".ipynb") else file
+
+    return Together(config, log)
 
 
 def _running_order() -> dict[str, int]:

@@ -136,7 +136,7 @@ pipeline() { # profile, arguments of Snakemake
 
 run_tests() {
   local argument targets="notebooks tests" # longest first
-  local -a spread=(-n "${REGULOME_TEST_PROCESSES:-auto}" --dist loadgroup --no-loadscope-reorder)
+  local -a spread=(-n "${REGULOME_TEST_PROCESSES:-auto}" --no-loadscope-reorder)
   for argument in "$@"; do
     if [ -e "${argument%%::*}" ]; then targets='' spread=(); fi
   done
