@@ -102,7 +102,7 @@ def test_a_faulty_file_is_named_with_its_line(tmp_path, text, message):
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00A", gzip.compress(b"ACGU\n")])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00A", gzip.compress(b"ACGU\n", mtime=0)], ids=["UTF-16", "twice gzip"])
 def test_a_file_that_is_no_text_is_refused(tmp_path, content):
     path = tmp_path / "r.txt"
     path.write_bytes(content)
