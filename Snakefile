@@ -161,22 +161,14 @@ STEPS = {
         "about": "Training of GPO-VAE and its relatives: parameter counts, every loss term, what the network loss measures.",
         "figures": ["loss_terms", "validation", "term_forms", "network_loss"],
         "tables": ["table_sizes", "table_models", "table_network_loss"],
-        "keeps": {
-            "mini": [
-                "models/cvae_seed0.pt", "models/cpa_seed0.pt", "models/svae+_seed0.pt",
-                "models/sams-mean-field_seed0.pt", "models/sams_seed0.pt", "models/cradle_seed0.pt",
-                "models/gpo_seed0.pt", "models/gpo_seed1.pt", "models/gpo_seed2.pt", "models/gpo_hop_0_seed0.pt",
-                "models/gpo_corrected_seed0.pt", "models/ours_seed0.pt", "models/ours_seed1.pt", "models/ours_seed2.pt",
-            ],
-            "paper": [
-                "models/cvae_seed0.pt", "models/cpa_seed0.pt", "models/svae+_seed0.pt",
-                "models/sams-mean-field_seed0.pt", "models/sams_seed0.pt", "models/cradle_seed0.pt",
-                "models/gpo_seed0.pt", "models/gpo_seed1.pt", "models/gpo_seed2.pt", "models/gpo_seed3.pt",
-                "models/gpo_seed4.pt", "models/gpo_hop_0_seed0.pt", "models/gpo_corrected_seed0.pt",
-                "models/ours_seed0.pt", "models/ours_seed1.pt", "models/ours_seed2.pt", "models/ours_seed3.pt",
-                "models/ours_seed4.pt",
-            ],
-        },
+        "keeps": [
+            "models/cvae_seed0.pt", "models/cpa_seed0.pt", "models/svae+_seed0.pt",
+            "models/sams-mean-field_seed0.pt", "models/sams_seed0.pt", "models/cradle_seed0.pt",
+            "models/gpo_seed0.pt", "models/gpo_seed1.pt", "models/gpo_seed2.pt", "models/gpo_seed3.pt",
+            "models/gpo_seed4.pt", "models/gpo_hop_0_seed0.pt", "models/gpo_corrected_seed0.pt",
+            "models/ours_seed0.pt", "models/ours_seed1.pt", "models/ours_seed2.pt", "models/ours_seed3.pt",
+            "models/ours_seed4.pt",
+        ],
         "shards": {
             "maker": "regulome.perturbation.sweep:make_shard",
             "count": "shards",
@@ -200,10 +192,11 @@ STEPS = {
         "tables": {
             "mini": [
                 "table_shrinkage", "table_scores", "table_leaky", "table_choices", "table_unseen",
-                "table_combinations", "table_generated",
+                "table_combinations", "table_screens", "table_generated",
             ],
             "paper": [
-                "table_shrinkage", "table_scores", "table_leaky", "table_choices", "table_unseen", "table_generated",
+                "table_shrinkage", "table_scores", "table_leaky", "table_choices", "table_unseen", "table_screens",
+                "table_generated",
             ],
         },
         "after": ["21_perturbseq_preparation", "22_gpo_vae_training"],

@@ -33,7 +33,7 @@ models: list[str] = [
     "ours",
 ]  # which models, by name  # fmt: skip
 repeated: list[str] = ["gpo", "ours"]  # models that are trained with every seed
-seeds: int = 3  # trainings of these (>= 1)
+seeds: int = 5  # trainings of these (>= 1)
 basal: int = 10  # L, width of the basal latent; published 100 to 200 (>= 1)
 decoder_width: int = 64  # hidden units of the decoder; published 400 (>= 1)
 encoder_layers: int = 1  # hidden layers of the encoder; published 1 (>= 1)

@@ -5,19 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from scipy.sparse import csr_matrix
 
-from regulome.perturbation import (
-    edge_baselines,
-    edge_evidence,
-    edge_metrics,
-    edge_references,
-    edges,
-    network_methods,
-    prepare,
-)
+from regulome.perturbation import edge_baselines, edge_evidence, edge_metrics, edges, network_methods, simulated
 from regulome.perturbation.edge_evidence import Evidence
-from regulome.perturbation.layouts import RawScreen
 from regulome.perturbation.screen import Screen
 
 CEILING = "Wasserstein, test cells themselves"
@@ -209,11 +199,7 @@ def on_simulated(
     """
     parts = [pd.DataFrame(columns=["screen", "method", "run", "auprc"])]
     for number, (table, known) in enumerate(made):
-        label = table.obs["perturbation"].astype(str).to_numpy()
-        names = (tuple(table.var_names), tuple(table.obs_names))
-        raw = RawScreen("simulated", csr_matrix(table.X), *names, label, table.obs, "simulated")
-        settings = prepare.Settings(min_cells=1, match_method="random")
-        screen = edge_references.widened(prepare.prepare(raw, settings))
+        screen = simulated.prepared(table)
         _, truth, signs = known_pairs(screen, known, complete=True)
         scores = edge_metrics.score_all(network_methods.run(methods, screen, seeds), truth, signs)
         parts.append(scores.assign(screen=number))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from regulome.errors import UserError
 from regulome.perturbation import ate, iwelbo, learned_files, qc_rate
 from regulome.perturbation.gpo import Gpo
 from regulome.perturbation.gpo_network import NetworkSettings
+from regulome.perturbation.gpo_response import SPECIFIC
 from regulome.perturbation.gpo_training import GpoTraining
 from regulome.perturbation.learned_files import Learned
 from regulome.perturbation.response_baselines import Table
@@ -41,6 +43,19 @@ def load(folder: str | Path, screen: Screen) -> dict[str, list[Learned]]:
     listed = [name for name in VARIANTS if name in found]
     titles = {name: VARIANTS[name].title if name in VARIANTS else name for name in [*listed, *sorted(found)]}
     return {words: [found[name][seed] for seed in sorted(found[name])] for name, words in titles.items()}
+
+
+def specific(models: Mapping[str, Sequence[Learned]]) -> dict[str, list[Learned]]:
+    """Our models with their estimate "specific" (see `gpo_response`), under a title of its own."""
+    own = {name: several for name, several in models.items() if isinstance(several[0], Gpo)}
+    return {f"{name}, specific": [replace(one, estimate=SPECIFIC) for one in several] for name, several in own.items()}
+
+
+def ours(screen: Screen, seed: int = 0) -> dict[str, Learned]:
+    """Our model trained with its own settings, with both of its estimates, by title."""
+    model = learned_files.train(screen, NetworkSettings(), GpoTraining(seed=seed), "cpu", progress=False)
+    models = {VARIANTS[learned_files.OURS].title: [model]}
+    return {name: several[0] for name, several in (models | specific(models)).items()}
 
 
 def effects(

@@ -144,6 +144,24 @@ def stability_rows(table: pd.DataFrame, count: int, section: str) -> list[dict]:
     ]
 
 
+def screen_rows(table: pd.DataFrame, section: str) -> list[dict]:
+    """AUPRC on further simulated screens, mean and range; `table`: of `network_tables.on_simulated`."""
+    return [
+        {
+            "id": f"screens.auprc.{short(name)}",
+            "quantity": f"AUPRC, {name} ({len(values)} further simulated screens)",
+            "ours": values.mean(),
+            "low": values.min(),
+            "high": values.max(),
+            "section": section,
+            "function": f"{_MODULE}.network_tables.on_simulated",
+            "note": "mean and range over screens; no network was scored so in the publication",
+            "role": role(name),
+        }
+        for name, values in table.groupby("method", sort=False)["auprc"]
+    ]
+
+
 def relation_rows(table: pd.DataFrame, section: str) -> list[dict]:
     """Share of known relations whose sign is as expected; `table`: of `edge_references.agreement`."""
     if table.empty:
