@@ -160,7 +160,7 @@ STEPS = {
     "22_gpo_vae_training": {
         "about": "Training of GPO-VAE and its relatives: parameter counts, every loss term, what the network loss measures.",
         "figures": ["loss_terms", "validation", "term_forms", "network_loss"],
-        "tables": ["table_sizes", "table_models", "table_network_loss"],
+        "tables": ["table_sizes", "table_models", "table_datasets", "table_network_loss"],
         "keeps": [
             "models/cvae_seed0.pt", "models/cpa_seed0.pt", "models/svae+_seed0.pt",
             "models/sams-mean-field_seed0.pt", "models/sams_seed0.pt", "models/cradle_seed0.pt",
@@ -175,7 +175,7 @@ STEPS = {
             "uses": [
                 "seed", "models", "repeated", "seeds", "basal", "decoder_width", "encoder_layers", "encoder_width",
                 "effect_layers", "effect_width", "margin", "sparsity", "epochs", "batch", "rate", "particles", "patience",
-                "device",
+                "device", "datasets",
             ],
         },
         "after": ["21_perturbseq_preparation"],

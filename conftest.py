@@ -2,24 +2,49 @@
 
 import os
 import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
-SCRATCH = pytest.StashKey[tempfile.TemporaryDirectory]()
+OWNED, COLLECTED = pytest.StashKey[tempfile.TemporaryDirectory](), pytest.StashKey[set]()
+SCRATCH = "REGULOME_TEST_SCRATCH"  # folder of the notebooks, the same for all test processes
 FOLDERS = {"REGULOME_OUTPUT": "figures", "REGULOME_BUILD": "build", "REGULOME_REPORT": "report"}
+PATIENCE = 1800  # seconds that a notebook waits for those it reads
 
 
-def pytest_collection_modifyitems(items):
-    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out, and put those that others read first."""
-    places = [place for place, item in enumerate(items) if item.path.suffix == ".ipynb"]
-    notebooks = [items[place] for place in places]
+def pytest_configure(config):
+    """Make the notebooks' folder, once: processes started later find it in the environment."""
+    if SCRATCH not in os.environ:
+        config.stash[OWNED] = tempfile.TemporaryDirectory(prefix="regulome-notebooks-")
+        os.environ[SCRATCH] = config.stash[OWNED].name
+
+
+def pytest_unconfigure(config):
+    """Remove what the notebooks wrote."""
+    if OWNED in config.stash:
+        config.stash[OWNED].cleanup()
+        del os.environ[SCRATCH]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Mark notebooks, so that ``-m "not notebooks"`` leaves them out, and put each after those it reads.
+
+    Notebooks over all parts come after everything else: they read what all the others wrote.
+    """
+    notebooks = [item for item in items if item.path.suffix == ".ipynb"]
+    order = _running_order() if notebooks else {}
+    notebooks.sort(key=lambda item: order.get(item.path.stem, 0))
     for item in notebooks:
         item.add_marker("notebooks")
-    if notebooks:
-        order = _running_order()
-        notebooks.sort(key=lambda item: order.get(item.path.stem, 0))
-    for place, item in zip(places, notebooks, strict=True):
-        items[place] = item
+    others = [item for item in items if item.path.suffix != ".ipynb"]
+    late = [item for item in notebooks if _over_all_parts(item.path.name)]
+    items[:] = [*(item for item in notebooks if item not in late), *others, *late]
+    config.stash[COLLECTED] = {item.path.stem for item in notebooks}
+
+
+def _over_all_parts(name: str) -> bool:
+    return name[0] in "56"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -33,7 +58,10 @@ def pytest_xdist_make_scheduler(config, log):
     class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.split("::")[0]
-            return f"part {file.split('/')[-1][0]}" if file.endswith(".ipynb") else file
+            if not file.endswith(".ipynb"):
+                return file
+            name = file.split("/")[-1]
+            return "all parts" if _over_all_parts(name) else f"part {name[0]}"
 
     return Together(config, log)
 
@@ -59,15 +87,22 @@ def pytest_runtest_protocol(item):
     """Name the folders that a notebook's kernel writes to; later notebooks find what earlier ones wrote."""
     if item.path.suffix != ".ipynb":
         return (yield)
-    if SCRATCH not in item.config.stash:
-        item.config.stash[SCRATCH] = tempfile.TemporaryDirectory(prefix="regulome-notebooks-")
+    scratch = Path(os.environ[SCRATCH])
+    _wait_for_earlier(item, scratch)
     with pytest.MonkeyPatch.context() as patch:
         for name, folder in FOLDERS.items():
-            patch.setenv(name, os.path.join(item.config.stash[SCRATCH].name, folder))
-        return (yield)
+            patch.setenv(name, str(scratch / folder))
+        try:
+            return (yield)
+        finally:
+            (scratch / f"{item.path.stem}.ended").touch()
 
 
-def pytest_unconfigure(config):
-    """Remove what the notebooks wrote."""
-    if SCRATCH in config.stash:
-        config.stash[SCRATCH].cleanup()
+def _wait_for_earlier(item, scratch: Path) -> None:
+    """Wait until the notebooks that this one reads have ended, in whichever process they run."""
+    from regulome import steps
+
+    earlier = set(steps.table()[item.path.stem].get("after", [])) & item.config.stash[COLLECTED]
+    end = time.monotonic() + PATIENCE
+    while not all((scratch / f"{slug}.ended").exists() for slug in earlier) and time.monotonic() < end:
+        time.sleep(0.5)

@@ -34,6 +34,7 @@ models: list[str] = [
 ]  # which models, by name  # fmt: skip
 repeated: list[str] = ["gpo", "ours"]  # models that are trained with every seed
 seeds: int = 5  # trainings of these (>= 1)
+datasets: list[str] = []  # further screens, h5ad files, on which the same models are trained
 basal: int = 10  # L, width of the basal latent; published 100 to 200 (>= 1)
 decoder_width: int = 64  # hidden units of the decoder; published 400 (>= 1)
 encoder_layers: int = 1  # hidden layers of the encoder; published 1 (>= 1)
@@ -102,11 +103,12 @@ sizes.pivot(index="part", columns="data", values=["ours", "published"]).loc[list
 # \mathrm{softmax}$ of a decoder that reads $z$ and the effect $d\,(E \odot M)$ of the perturbations $d$, masks $M \sim
 # \mathrm{Bernoulli}$, effects $E \sim N(0, 1)$. They differ in which of these they have and in how the effect enters.
 # Adam, gradients clipped at norm 100, the epoch with the lowest validation loss is kept. The pipeline trains in
-# `shards` pieces.
+# `shards` pieces: models, seeds and `datasets` spread over cores or a cluster.
 
 # %%
 pieces = [kept / f"shard_{index}.npz" for index in range(shards)]
-fitted = sweep.gather(pieces, cells, values, kept / "models")
+everywhere = sweep.gather(pieces, cells, values, kept / "models")
+fitted = everywhere.pop("")
 logs = results.logs(fitted)
 pd.Series({sweep.title(name): len(several) for name, several in fitted.items()}, name="trainings")
 
@@ -141,6 +143,15 @@ table = results.model_table(fitted, bounds)
 caption = f"Models of this run: parameters by part, epochs, bound on validation cells (mean and sd over seeds; {kind})."
 out.table(table, "table_models", section="Validation", caption=caption)
 table[["model", "compat", "seeds", "parameters", "epochs", "best_epoch", "iwelbo", "iwelbo_sd"]].round(2)
+
+# %% [markdown]
+# The same models on further screens, if `datasets` names any; their files are in folders of the screens' names.
+
+# %%
+further = results.further_table(everywhere, sweep.read(cells, sweep.jobs(values)), bound_particles, bound_cells)
+caption = "Models on further screens: epochs, bound on validation cells (mean and sd over seeds); none named: no rows."
+out.table(further, "table_datasets", section="Validation", caption=caption)
+further
 
 # %% [markdown]
 # Time and throughput on this machine: shown, not kept, because they are other numbers at the next run.

@@ -1,6 +1,5 @@
 """The command line. Every command imports only what it needs."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from regulome import __version__
 from regulome.binding.__main__ import bind
-from regulome.errors import UserError
+from regulome.errors import as_message
 from regulome.perturbation.__main__ import app as perturbation_app
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -21,11 +20,8 @@ Profile = Annotated[str, typer.Option(help="mini (minutes, embedded data) or pap
 
 def main() -> None:
     """Run the command line; a user's mistake ends it with its message alone and status 2."""
-    try:
+    with as_message():
         app()
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def _version(wanted: bool) -> None:

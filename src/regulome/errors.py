@@ -1,4 +1,8 @@
-"""The one exception for mistakes a user can mend."""
+"""The one exception for mistakes a user can mend, and how a command ends with it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -14,3 +18,13 @@ def closest(word: str, known) -> str:
 
     match = difflib.get_close_matches(str(word), [str(name) for name in known], n=1, cutoff=0.5)
     return f" (did you mean '{match[0]}'?)" if match else ""
+
+
+@contextmanager
+def as_message() -> Iterator[None]:
+    """End the program with status 2 and the message alone if the block raises a `UserError`."""
+    try:
+        yield
+    except UserError as error:
+        print(f"regulome: {error}", file=sys.stderr)
+        sys.exit(2)

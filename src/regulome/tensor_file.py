@@ -1,7 +1,6 @@
 """Files of tensors and JSON text in torch's format, read without running anything that they hold."""
 
 import json
-import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from regulome.errors import UserError
+from regulome.files import replacing
 
 
 def write(path: str | Path, form: str, text: dict, tensors: dict[str, Tensor]) -> None:
@@ -32,15 +32,8 @@ def write(path: str | Path, form: str, text: dict, tensors: dict[str, Tensor]) -
     path = Path(path)
     kept = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     content = {"format": form, "text": json.dumps(text, ensure_ascii=False), "tensors": kept}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, temporary)
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
 
 
 def read(path: str | Path, form: str, what: str) -> tuple[dict, dict[str, Tensor]]:

@@ -54,8 +54,8 @@ def test_an_unknown_model_is_named(field, name):
 
 
 def test_the_number_of_shards_changes_nothing(screen, tmp_path):
-    one = sweep.gather([tmp_path / "one.npz"], screen, VALUES, tmp_path / "a")
-    two = sweep.gather([tmp_path / "x.npz", tmp_path / "y.npz"], screen, VALUES, tmp_path / "b")
+    one = sweep.gather([tmp_path / "one.npz"], screen, VALUES, tmp_path / "a")[""]
+    two = sweep.gather([tmp_path / "x.npz", tmp_path / "y.npz"], screen, VALUES, tmp_path / "b")[""]
     assert equal(weights(one), weights(two))
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted(job.file for job in sweep.jobs(VALUES))
 
@@ -68,19 +68,36 @@ def test_shards_of_the_pipeline_are_read_not_made_again(screen, tmp_path, monkey
         file.parent.mkdir(exist_ok=True)
         sweep.make_shard(VALUES, index, file)
     monkeypatch.setattr(sweep, "make", lambda *_: pytest.fail("trained again"))
-    fitted = sweep.gather(files, screens.load(tmp_path / sweep.PREPARED), VALUES, folder / "models")
+    fitted = sweep.gather(files, screens.load(tmp_path / sweep.PREPARED), VALUES, folder / "models")[""]
     assert [len(several) for several in fitted.values()] == [1, 2]
+
+
+def test_further_screens_are_swept_too_and_their_models_kept_apart(screen, tmp_path):
+    other = linear_screen(perturbed=4, extended=3, others=10, cells=40, controls=120)[0]
+    screens.save(other, tmp_path / "other.h5ad")
+    values = VALUES | {"datasets": [str(tmp_path / "other.h5ad")], "models": ["cpa"], "repeated": ["cpa"]}
+    files = [tmp_path / f"{index}.npz" for index in range(2)]
+    found = sweep.gather(files, screen, values, tmp_path / "models")
+    assert [len(found[name]["cpa"]) for name in ("", "other")] == [2, 2]
+    assert len(found[""]["cpa"][0].labels) == 5 and len(found["other"]["cpa"][0].labels) == 4
+    table = results_training.further_table({"other": found["other"]}, sweep.read(screen, sweep.jobs(values)), 2, 20)
+    assert table[["screen", "model", "seeds"]].to_numpy().tolist() == [["other", "CPA-VAE", 2]]
+    assert (tmp_path / "models" / "other" / "cpa_seed5.pt").exists()
+    sweep.gather(files, screen, VALUES | {"models": ["cpa"], "repeated": []}, tmp_path / "models")
+    assert [path.name for path in (tmp_path / "models").glob("**/*.pt")] == ["cpa_seed4.pt"]
+    with pytest.raises(UserError, match="datasets: found two files called 'other'"):
+        sweep.jobs(values | {"datasets": ["a/other.h5ad", "b/other.h5ad"]})
 
 
 def test_damaged_and_outdated_shards_are_made_again(screen, tmp_path):
     file = tmp_path / "one.npz"
-    first = sweep.gather([file], screen, VALUES, tmp_path / "models")
+    first = sweep.gather([file], screen, VALUES, tmp_path / "models")[""]
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    assert equal(weights(first), weights(sweep.gather([file], screen, VALUES, tmp_path / "models")))
+    assert equal(weights(first), weights(sweep.gather([file], screen, VALUES, tmp_path / "models")[""]))
     other = sweep.gather(
         [file], screen, VALUES | {"rate": 1e-3, "models": ["cpa"], "repeated": []}, tmp_path / "models"
-    )
+    )[""]
     assert not equal(weights(other), weights({"cpa": first["cpa"]}))
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["cpa_seed4.pt"]  # none is left from before
 
@@ -114,7 +131,8 @@ def test_the_published_counterfactual_term_grows_with_the_batch(tmp_path):
 
     screen = replace(screen, counterfactual=table, counterfactual_row=rng.integers(0, 2, len(screen)),
                      qc_fail=rng.random(len(screen)) < 0.2)  # fmt: skip
-    model = sweep.gather([tmp_path / "s.npz"], screen, VALUES | {"models": ["gpo"], "repeated": []}, tmp_path)["gpo"][0]
+    values = VALUES | {"models": ["gpo"], "repeated": []}
+    model = sweep.gather([tmp_path / "s.npz"], screen, values, tmp_path)[""]["gpo"][0]
     forms = network_loss.term_forms(model, screen, (16, 128), cells=256)
     value = forms.set_index(["term", "form", "batch"])["value"]["counterfactual"]
     assert value["published", 128] / value["published", 16] == pytest.approx(8, rel=0.2)
@@ -123,7 +141,7 @@ def test_the_published_counterfactual_term_grows_with_the_batch(tmp_path):
 
 def test_our_model_is_swept_and_tabled_like_the_others(screen, tmp_path):
     values = VALUES | {"models": ["cpa", "ours"], "repeated": [], "epochs": 1}
-    fitted = sweep.gather([tmp_path / "s.npz"], screen, values, tmp_path)
+    fitted = sweep.gather([tmp_path / "s.npz"], screen, values, tmp_path)[""]
     assert (tmp_path / "ours_seed4.pt").exists()
     bounds = results_training.bound_table(fitted, screen, 2, 20)
     assert list(bounds["model"])[2:] == ["CPA-VAE", "GPO-VAE, ours"]

@@ -1,12 +1,11 @@
 """``python -m regulome.binding OUT_DIR RBP_FILE RNA_FILE``: the command of the publication; also ``regulome bind``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from regulome.errors import UserError
+from regulome.errors import as_message
 
 
 def bind(
@@ -38,8 +37,5 @@ def bind(
 if __name__ == "__main__":
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(bind)
-    try:
+    with as_message():
         app()
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

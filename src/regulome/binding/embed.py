@@ -1,12 +1,11 @@
 """``python -m regulome.binding.embed PROTEINS OUT``: vectors of proteins in a file that says what made them."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from regulome.errors import UserError
+from regulome.errors import UserError, as_message
 
 
 def embed(
@@ -40,11 +39,8 @@ def main() -> None:
     """Run; a user's mistake ends it with its message alone and status 2."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(embed)
-    try:
+    with as_message():
         app()
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ They take turns in every round on one core; CPU seconds, so that other work on t
 two processes against one: the same numbers, and wall seconds.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -23,7 +22,7 @@ import typer
 from regulome.binding import boltzmann
 from regulome.binding.phime import CHUNK, NAMES, profile, profiles, vienna
 from regulome.binding.sequences import BASES, sequences
-from regulome.errors import UserError
+from regulome.errors import UserError, as_message
 from regulome.tables import csv_bytes
 
 LENGTHS = {38: 0.586, 35: 0.255, 30: 0.146, 41: 0.013}  # bases: share of the array's probes
@@ -120,8 +119,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

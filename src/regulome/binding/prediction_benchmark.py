@@ -14,7 +14,6 @@ all is extrapolated, and the table says from how many RNAs.
 
 import os
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -33,7 +32,7 @@ from regulome.binding.model_file import Model
 from regulome.binding.sequences import AMINO_ACIDS, BASES, Sequences, sequences
 from regulome.binding.targets import TargetTransform
 from regulome.binding.two_tower import Settings, TwoTower
-from regulome.errors import UserError
+from regulome.errors import UserError, as_message
 from regulome.tables import csv_bytes
 
 PROTEINS, RNAS = 44, 120_678
@@ -184,8 +183,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -9,7 +9,6 @@ large, or where the correlation with the original is below `KEPT` for any protei
 """
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +21,7 @@ from regulome.binding.predictor import Predictor
 from regulome.binding.scoring import DEFAULT
 from regulome.binding.sequences import BASES, Sequences, sequences
 from regulome.binding.validation import correlations
-from regulome.errors import UserError
+from regulome.errors import UserError, as_message
 
 FILE = "predictor.pt"  # in the folder of notebook 15
 LARGEST = 3_500_000  # bytes
@@ -124,8 +123,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

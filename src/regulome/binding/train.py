@@ -9,7 +9,6 @@ keeps the log, and ``.checkpoint`` what an interrupted training needs: the same 
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from regulome.binding.compendium import Compendium, read_compendium
 from regulome.binding.model_file import Model
 from regulome.binding.train_file import TrainFile
 from regulome.binding.training import HeldOut, part, train
-from regulome.errors import UserError
+from regulome.errors import UserError, as_message
 from regulome.tables import write_csv
 
 DISJOINT, PUBLISHED = "new proteins, new RNAs", "new proteins, training RNAs"
@@ -145,8 +144,5 @@ def main(
 if __name__ == "__main__":
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
-    try:
+    with as_message():
         app()
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

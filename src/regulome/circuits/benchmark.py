@@ -10,7 +10,6 @@ They take turns in every round, so that a machine busy with something else slows
 Only a few replicates are trained one by one: times are compared per replicate and update.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -24,7 +23,7 @@ from regulome import paths
 from regulome.circuits.task import Task
 from regulome.circuits.task_file import read_task
 from regulome.circuits.training import TrainingResult, TrainingSettings, train
-from regulome.errors import UserError
+from regulome.errors import as_message
 from regulome.tables import csv_bytes
 
 TASKS = ("adaptation", "controlled_oscillation")
@@ -98,8 +97,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -11,7 +11,6 @@ They take turns in every round; the table holds medians. With ``--whole`` the pu
 topologies with 160,000 sets on the given threads, and the 640 that can oscillate.
 """
 
-import sys
 import time
 from typing import Annotated
 
@@ -26,7 +25,7 @@ from regulome.circuits.enumeration import enumerate_topologies
 from regulome.circuits.hill import can_oscillate, connected, simulate_hill, topologies
 from regulome.circuits.hill_kernel import draw, run_drawn
 from regulome.circuits.step_size import exact_trajectory
-from regulome.errors import UserError
+from regulome.errors import as_message
 from regulome.tables import csv_bytes
 
 LAYOUT = 8000  # parameter sets of one NumPy array
@@ -120,8 +119,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

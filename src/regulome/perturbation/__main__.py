@@ -1,12 +1,11 @@
 """``python -m regulome.perturbation``: prepare, train, predict, network, evaluate; also ``regulome perturbation``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from regulome.errors import UserError
+from regulome.errors import as_message
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -106,11 +105,8 @@ def evaluate(
 
 def main() -> None:
     """Run the command line; a user's mistake ends it with its message alone and status 2."""
-    try:
+    with as_message():
         app(prog_name="python -m regulome.perturbation")
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

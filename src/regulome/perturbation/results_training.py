@@ -1,6 +1,7 @@
 """Tables of notebook 22 and its rows of ours versus published."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,28 @@ def model_table(fitted: Mapping[str, Sequence[Learned]], bounds: pd.DataFrame) -
         row |= {"iwelbo": own.mean(), "iwelbo_sd": own.std() if len(own) > 1 else np.nan}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def further_table(
+    everywhere: Mapping[str, Mapping[str, Sequence[Learned]]], on: Mapping[str, Screen], particles: int, cells: int
+) -> pd.DataFrame:
+    """`model_table` of further screens, with their bounds: screen, model, seeds, epochs, best_epoch, iwelbo, iwelbo_sd.
+
+    Parameters
+    ----------
+    everywhere
+        Of `sweep.gather`, without the first screen.
+    on
+        Of `sweep.read`.
+    """
+    columns = ["screen", "model", "seeds", "epochs", "best_epoch", "iwelbo", "iwelbo_sd"]
+    parts = [pd.DataFrame(columns=columns)]
+    for path, screen in on.items():
+        if path:
+            fitted = everywhere[Path(path).stem]
+            table = model_table(fitted, bound_table(fitted, screen, particles, cells))
+            parts.append(table.assign(screen=Path(path).stem)[columns])
+    return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else parts[0]
 
 
 def bound_table(fitted: Mapping[str, Sequence[Learned]], screen: Screen, particles: int, cells: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Training of many models: every model with every seed, in shards that the pipeline can make side by side.
+"""Training of many models: every model with every seed on every screen, in shards made side by side.
 
 A shard file holds the model files of its trainings; the notebook unpacks them, and makes what is missing. Nothing but
 running time depends on the number of shards.
@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 from regulome.errors import UserError, closest
-from regulome.perturbation import learned_files
+from regulome.perturbation import learned_files, library
 from regulome.perturbation import screen as screens
 from regulome.perturbation.gpo_network import NetworkSettings
 from regulome.perturbation.gpo_training import GpoTraining
@@ -70,22 +71,25 @@ VARIANTS = {
 USES = (
     "seed", "models", "repeated", "seeds", "basal", "decoder_width", "encoder_layers", "encoder_width",
     "effect_layers", "effect_width", "margin", "sparsity", "epochs", "batch", "rate", "particles", "patience", "device",
+    "datasets",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training."""
+    """One training; `data` is the path of a further screen, empty for that of notebook 21."""
 
     name: str
     seed: int
     model: ModelSettings | NetworkSettings
     training: TrainingSettings | GpoTraining
+    data: str = ""
 
     @property
     def file(self) -> str:
-        """Name of the model file."""
-        return f"{self.name}_seed{self.seed}.pt"
+        """Name of the model file; those of a further screen are in a folder of its name."""
+        folder = f"{Path(self.data).stem}/" if self.data else ""
+        return f"{folder}{self.name}_seed{self.seed}.pt"
 
 
 def title(name: str) -> str:
@@ -94,23 +98,27 @@ def title(name: str) -> str:
 
 
 def jobs(values: Mapping) -> list[Job]:
-    """Every training, in order: seed by seed, models as they are listed.
+    """Every training, in order: screen by screen, seed by seed, models as they are listed.
 
     Raises
     ------
     UserError
-        If there is no such model, or a model is repeated that is not trained at all.
+        If there is no such model, a model is repeated that is not trained at all, or two screens have the same name.
     """
+    further = values.get("datasets", [])
+    stems = [Path(path).stem for path in further]
+    for path, stem in zip(further, stems, strict=True):
+        if stems.count(stem) > 1:
+            raise UserError(f"datasets: found two files called '{stem}' ({path}); expected files of different names")
     for which, known in (("models", VARIANTS), ("repeated", values["models"])):
         for name in values[which]:
             if name not in known:
                 raise UserError(f"{which}: found '{name}'{closest(name, known)}; expected some of: {', '.join(known)}")
     found = []
-    for number in range(values["seeds"]):
-        for name in values["models"]:
-            if number == 0 or name in values["repeated"]:
-                seed = values["seed"] + number
-                found.append(Job(name, seed, VARIANTS[name].settings(values), training(values, name, seed)))
+    for data, number, name in product(["", *further], range(values["seeds"]), values["models"]):
+        if number == 0 or name in values["repeated"]:
+            seed = values["seed"] + number
+            found.append(Job(name, seed, VARIANTS[name].settings(values), training(values, name, seed), data))
     return found
 
 
@@ -130,54 +138,76 @@ def make_shard(values: Mapping, index: int, file: Path) -> None:
     torch.set_num_threads(1)
     screen = screens.load(Path(file).parent.parent / PREPARED)
     chosen = jobs(values)[index :: values["shards"]]
-    save(make(screen, chosen, values["device"]), file, key(screen, chosen))
+    on = read(screen, chosen)
+    save(make(on, chosen, values["device"]), file, key(on, chosen))
 
 
-def make(screen: Screen, chosen: Sequence[Job], device: str = "auto", progress: bool = True) -> dict[str, bytes]:
-    """Train; the model files by name."""
+def read(screen: Screen, chosen: Sequence[Job]) -> dict[str, Screen]:
+    """The screens of some trainings by path; "" is the given one. Raw counts are prepared as `prepare` has it.
+
+    Raises
+    ------
+    UserError
+        As `library.read_screen`.
+    """
+    return {job.data: library.read_screen(job.data) if job.data else screen for job in chosen} | {"": screen}
+
+
+def make(on: Mapping[str, Screen], chosen: Sequence[Job], device: str = "auto", progress: bool = True) -> dict:
+    """Train; the model files (bytes) by name. `on`: screens by path, of `read`."""
     out = {}
     with tqdm(chosen, unit="model", disable=None if progress else True) as bar:
         for job in bar:
             bar.set_description(f"{title(job.name)}, seed {job.seed}")
-            model = learned_files.train(screen, job.model, job.training, device, progress=False)
+            model = learned_files.train(on[job.data], job.model, job.training, device, progress=False)
             out[job.file] = _bytes(model.save)
     return out
 
 
-def gather(files: Sequence[Path], screen: Screen, values: Mapping, folder: Path) -> dict[str, list[Learned]]:
-    """All models by name, one a seed; shards that are missing or were made from something else are made now, and kept.
+def gather(files: Sequence[Path], screen: Screen, values: Mapping, folder: Path) -> dict[str, dict[str, list[Learned]]]:
+    """All models by screen and name, one a seed; shards that are missing or of something else are made now, and kept.
 
     Parameters
     ----------
     files
         The shards' files, in order.
     folder
-        Takes the model files, NAME_seedS.pt; others of that form in it are removed.
+        Takes the model files, NAME_seedS.pt, those of further screens in folders of their names; others of that form
+        in it are removed.
+
+    Returns
+    -------
+    dict
+        "" (the given screen) or the name of a further one -> name of the model -> models.
     """
+    everything = jobs(values)
+    on = read(screen, everything)
     content: dict[str, bytes] = {}
     for index, file in enumerate(files):
-        chosen = jobs(values)[index :: len(files)]
-        found = load(file, key(screen, chosen))
+        chosen = everything[index :: len(files)]
+        found = load(file, key(on, chosen))
         if found is None:
-            found = make(screen, chosen, values["device"])
-            save(found, file, key(screen, chosen))
+            found = make(on, chosen, values["device"])
+            save(found, file, key(on, chosen))
         content |= found
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*_seed*.pt"):
-        if old.name not in content:
+    for old in folder.glob("**/*_seed*.pt"):
+        if old.relative_to(folder).as_posix() not in content:
             old.unlink()
-    out: dict[str, list[Learned]] = {name: [] for name in values["models"]}
-    for job in jobs(values):
+    out: dict[str, dict[str, list[Learned]]] = {}
+    for job in everything:
         if not (folder / job.file).exists() or (folder / job.file).read_bytes() != content[job.file]:
             write_bytes(folder / job.file, content[job.file])
-        out[job.name].append(learned_files.load(folder / job.file))
+        own = out.setdefault(Path(job.data).stem, {})
+        own.setdefault(job.name, []).append(learned_files.load(folder / job.file))
     return out
 
 
-def key(screen: Screen, chosen: Sequence[Job]) -> str:
+def key(on: Mapping[str, Screen], chosen: Sequence[Job]) -> str:
     """What a shard was made from."""
     made = [[job.file, asdict(job.model), asdict(job.training)] for job in chosen]
-    return json.dumps([made, checksum(screen)], sort_keys=True)
+    further = dict.fromkeys(job.data for job in chosen if job.data)
+    return json.dumps([made, checksum(on[""]), *(checksum(on[path]) for path in further)], sort_keys=True)
 
 
 def checksum(screen: Screen) -> str:

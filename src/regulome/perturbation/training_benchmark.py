@@ -9,7 +9,6 @@ Both take the same batches of the same simulated screen. Times are processor tim
 alternating steps, so that a busy machine changes them little.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +20,7 @@ import torch
 import typer
 from scipy.sparse import csr_matrix, vstack
 
-from regulome.errors import UserError
+from regulome.errors import UserError, as_message
 from regulome.perturbation import training_reference
 from regulome.perturbation.noise import Noise
 from regulome.perturbation.screen import Screen
@@ -179,8 +178,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

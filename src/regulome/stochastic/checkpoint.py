@@ -1,7 +1,6 @@
 """Checkpoints of a solver: tensors and JSON text in one torch file, read without running anything that it holds."""
 
 import json
-import os
 import pickle
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from regulome.errors import UserError
+from regulome.files import replacing
 from regulome.stochastic.network import StateTransitionNetwork
 from regulome.stochastic.network_json import from_json, to_json
 
@@ -33,15 +33,8 @@ def write(
     text = {"network": to_json(network), "settings": settings, "record": record}
     content = {"format": FORMAT} | {name: json.dumps(value, ensure_ascii=False) for name, value in text.items()}
     content["weights"] = {name: weight.detach().cpu().clone() for name, weight in weights.items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
 
 
 def read(

@@ -6,7 +6,6 @@ is read without running anything (no pickle). `regulome.stochastic.dataset_json`
 """
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from regulome.errors import UserError
+from regulome.files import replacing
 from regulome.stochastic.distribution import Distribution
 from regulome.stochastic.network import StateTransitionNetwork
 from regulome.stochastic.network_json import from_json, to_json
@@ -173,18 +173,11 @@ class Dataset:
         path = Path(path)
         meta = {"format": FORMAT, "seed": self.seed, "first": self.first, "total": self.total}
         meta |= {"network": to_json(self.network)}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
-                np.savez_compressed(
-                    file, theta=self.theta, times=self.times, offsets=self.offsets, counts=self.counts,
-                    weights=self.weights, engine=self.engine, meta=np.array(json.dumps(meta, ensure_ascii=False)),
-                )  # fmt: skip
-            os.replace(temporary, path)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file, theta=self.theta, times=self.times, offsets=self.offsets, counts=self.counts,
+                weights=self.weights, engine=self.engine, meta=np.array(json.dumps(meta, ensure_ascii=False)),
+            )  # fmt: skip
 
     @classmethod
     def load(cls, path: str | Path) -> "Dataset":

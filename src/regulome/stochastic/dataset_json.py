@@ -8,12 +8,12 @@ published for the Hill exponent in [-2, 2], ln(n + 2).
 
 import json
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 
 from regulome.errors import UserError
+from regulome.files import replacing
 from regulome.stochastic.dataset import Dataset
 from regulome.stochastic.distribution import Distribution
 from regulome.stochastic.network import StateTransitionNetwork
@@ -37,26 +37,19 @@ def write(dataset: Dataset, path: str | Path, samples: int = 20_001) -> None:
         raise UserError(f"samples: found {samples}, expected at least 1")
     path, network = Path(path), dataset.network
     start = network.start[network.recorded_index]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file, np.errstate(divide="ignore"):
-            logs = np.log(dataset.theta + shift(network))
-            for i, log in enumerate(logs):
-                time = dataset.times[i] if np.isfinite(dataset.times[i]) else 0.0
-                distribution = dataset[i]
-                numbers = whole_numbers(distribution.weights, samples)
-                table = {
-                    "_".join(map(str, row)): int(n)
-                    for row, n in zip(distribution.counts.tolist(), numbers, strict=True)
-                    if n
-                }
-                file.write(("[" if i == 0 else ",\n") + json.dumps([[*log, *start.tolist(), float(time)], table]))
-            file.write("]\n")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file, np.errstate(divide="ignore"):
+        logs = np.log(dataset.theta + shift(network))
+        for i, log in enumerate(logs):
+            time = dataset.times[i] if np.isfinite(dataset.times[i]) else 0.0
+            distribution = dataset[i]
+            numbers = whole_numbers(distribution.weights, samples)
+            table = {
+                "_".join(map(str, row)): int(n)
+                for row, n in zip(distribution.counts.tolist(), numbers, strict=True)
+                if n
+            }
+            file.write(("[" if i == 0 else ",\n") + json.dumps([[*log, *start.tolist(), float(time)], table]))
+        file.write("]\n")
 
 
 def whole_numbers(weights: np.ndarray, total: int) -> np.ndarray:

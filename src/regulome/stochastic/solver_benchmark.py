@@ -7,7 +7,6 @@ double precision, logits at every position. The tree works through the same 1000
 last row is a whole step of our recipe: exact laws of 64 parameter sets.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -17,7 +16,7 @@ import pandas as pd
 import torch
 import typer
 
-from regulome.errors import UserError
+from regulome.errors import as_message
 from regulome.stochastic import dataset_shards, networks
 from regulome.stochastic.cross_entropy import batch_cross_entropy
 from regulome.stochastic.dataset import Dataset
@@ -155,8 +154,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)

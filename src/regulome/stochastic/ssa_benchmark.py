@@ -12,7 +12,6 @@ best and the median of all rounds.
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +20,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from regulome.errors import UserError
+from regulome.errors import UserError, as_message
 from regulome.stochastic import ssa
 from regulome.stochastic.networks import load
 from regulome.stochastic.ssa_peers import THETA, TIME
@@ -121,8 +120,5 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
+    with as_message():
         typer.run(main)
-    except UserError as error:
-        print(f"regulome: {error}", file=sys.stderr)
-        sys.exit(2)
