@@ -46,11 +46,13 @@ def stated(value: float | None) -> str:
 def interval(low: float | None, high: float | None, like: str = "") -> str:
     """Write an interval with an en dash, spaced beside a minus sign; nothing without bounds.
 
-    The bounds get as many decimals as `like`, the number they belong to.
+    The bounds get as many decimals as `like`, the number they belong to, unless that would write a share as 0.
     """
     if low is None or high is None:
         return ""
     fixed = re.fullmatch(r"−?[0-9]+(?:\.([0-9]+))?", like)
+    if fixed and not fixed[1] and any(0 < abs(bound) < 1 for bound in (low, high)):
+        fixed = None
     places = len(fixed[1] or "") if fixed else None
     bounds = [number(bound) if places is None else _signed(f"{bound:.{places}f}") for bound in (low, high)]
     return (" – " if any("−" in bound or "×" in bound for bound in bounds) else "–").join(bounds)

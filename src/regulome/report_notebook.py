@@ -3,10 +3,17 @@
 import html
 import re
 from functools import cache
-
-from bs4 import BeautifulSoup, Tag
+from urllib.parse import quote
 
 MATH = re.compile(r"\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\s](?:[^$]*[^$\s])?)\$", re.DOTALL)
+
+PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ ,.;:()%?'–-])*")  # a heading without markup
+SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+REMOTE_LINK = re.compile(r"<link\b[^>]*://[^>]*>", re.IGNORECASE)
+RENDERED = re.compile(
+    r'<div class="[^"]*\bjp-RenderedMarkdown\b.*?(?=<div class="jp-Cell\b|</main>|</body>|\Z)', re.DOTALL
+)
+CODE_OR_TAG = re.compile(r"(<(?P<tag>code|pre|a)\b.*?</(?P=tag)>|<[^>]*>)", re.DOTALL)
 
 # Stretched brackets and large sums need a font with a MATH table; browsers do not look for one by themselves.
 STYLE = """
@@ -18,13 +25,17 @@ nav.back a { color: #0b4f8a; text-decoration: underline; }
 
 @cache
 def heading_id(heading: str) -> str:
-    """Return the id that nbconvert gives to a Markdown heading, by rendering it with nbconvert.
+    """Return the id that nbconvert gives to a Markdown heading.
 
-    The rule: text of the rendered heading, spaces to hyphens, then URL quoting; ``$\\lambda$`` is not ``λ``.
+    The rule: text of the rendered heading, spaces to hyphens, then URL quoting; ``$\\lambda$`` is not ``λ``. A heading
+    with markup is rendered with nbconvert itself, whose import takes seconds.
     """
+    heading = " ".join(heading.split())
+    if PLAIN.fullmatch(heading):
+        return quote(heading.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
     from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-    found = re.search(r'<h1 id="([^"]*)"', markdown2html_mistune(f"# {heading.strip()}"))
+    found = re.search(r'<h1 id="([^"]*)"', markdown2html_mistune(f"# {heading}"))
     return html.unescape(found[1]) if found else ""
 
 
@@ -53,32 +64,31 @@ def self_contained(page: str, back: str, back_text: str) -> str:
     back, back_text
         Relative address and text of the link back to the results page.
     """
-    soup = BeautifulSoup(page, "html.parser")
-    for script in soup.find_all("script"):
-        if "://" in script.get("src", "") or "mathjax" in str(script).lower() or "import(" in script.text:
-            script.decompose()
-    for link in soup.find_all("link"):
-        if "://" in link.get("href", ""):
-            link.decompose()
-    for block in soup.select(".jp-RenderedMarkdown"):
-        _draw_equations(block)
-    if soup.html is not None:
-        soup.html["lang"] = "en"
-    if soup.head is not None:
-        soup.head.append(soup.new_tag("style", string=STYLE))
-    if soup.body is not None:
-        nav = soup.new_tag("nav", attrs={"class": "back"})
-        nav.append(soup.new_tag("a", href=back, string=back_text))
-        soup.body.insert(0, nav)
-    return str(soup)
+    page = SCRIPT.sub(_local_script, page)
+    page = REMOTE_LINK.sub("", page)
+    page = RENDERED.sub(lambda block: _draw_equations(block[0]), page)
+    page = re.sub(r"<html(?: lang=\"[^\"]*\")?", '<html lang="en"', page, count=1)
+    page = page.replace("</head>", f"<style>{STYLE}</style></head>", 1)
+    nav = f'<nav class="back"><a href="{html.escape(back)}">{html.escape(back_text)}</a></nav>'
+    return re.sub(r"<body\b[^>]*>", lambda body: body[0] + nav, page, count=1)
 
 
-def _draw_equations(block: Tag) -> None:
-    """Replace ``$...$`` and ``$$...$$`` by MathML, outside code and links."""
-    for text in block.find_all(string=MATH):
-        if text.find_parent(["code", "pre", "a"]) is None:
-            markup = MATH.sub(_mathml, html.escape(text, quote=False))
-            text.replace_with(BeautifulSoup(markup, "html.parser"))
+def _local_script(script: re.Match) -> str:
+    """Keep a script that loads nothing from a server."""
+    attributes, text = script.groups()
+    remote = "://" in attributes or "mathjax" in script[0].lower() or "import(" in text
+    return "" if remote else script[0]
+
+
+def _draw_equations(block: str) -> str:
+    """Replace ``$...$`` and ``$$...$$`` by MathML, outside code, links and tags."""
+    if "$" not in block:
+        return block
+    done, end = [], 0
+    for tag in CODE_OR_TAG.finditer(block):
+        done += [MATH.sub(_mathml, block[end : tag.start()]), tag[0]]
+        end = tag.end()
+    return "".join([*done, MATH.sub(_mathml, block[end:])])
 
 
 def _mathml(match: re.Match) -> str:

@@ -2,9 +2,7 @@
 
 import os
 import re
-from collections import Counter
-from functools import lru_cache
-from itertools import groupby
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,18 +11,12 @@ from PIL import Image
 
 from regulome import paths
 from regulome import report_format as fmt
+from regulome import report_headlines as heads
+from regulome import report_summary as summary
 from regulome.errors import UserError
 from regulome.report_inputs import VERDICTS, Item, Row, Step, read_table
 from regulome.report_notebook import anchor, ids
 
-PARTS = {
-    "1": "Part 1: binding",
-    "2": "Part 2: perturbation",
-    "3": "Part 3: circuits",
-    "4": "Part 4: stochastic",
-    "5": "All parts: knockouts",
-    "6": "All parts: figures and tables",
-}
 SYMBOLS = {"agrees": "✓", "differs": "✗", "not comparable": "○", "baseline": "▭", "ceiling": "△"}
 MEANINGS = {
     "agrees": "the published value lies within our interval widened by the tolerance on either side",
@@ -33,6 +25,9 @@ MEANINGS = {
     "baseline": "a simple method on the same data, beside which a model has to be seen",
     "ceiling": "the best that any method could reach on these data",
 }
+PIECES = (  # what the template includes: named, so that a change of one makes the report again
+    "report_summary.html.j2", "report_part.html.j2", "report_end.html.j2", "report.css", "report.js",
+)  # fmt: skip
 TABLE_ROWS = 50
 SCALE = 140  # CSS pixels an inch: the 7-point labels of a printed figure become readable on a screen
 
@@ -58,64 +53,37 @@ def results_markdown(steps: list[Step], profile: str, folder: Path) -> str:
 
 
 def _render(template: str, is_html: bool, steps: list[Step], profile: str, **extra) -> str:
+    done = [step for step in steps if not step.problem]
+    parts = summary.parts(steps)
+    entries, reasons = heads.read_file()
+    return _environment(is_html).get_template(template).render(
+        profile=profile, steps=steps, done=done, parts=parts, counted=tuple(summary.count_all(done)),
+        header=header(done), citations=citations(done), environments=environments(done),
+        headlines={part.digit: heads.headlines(entries, list(part.done)) for part in parts},
+        differences=summary.differences(done, reasons), leftovers=summary.leftovers(steps), **extra,
+    )  # fmt: skip
+
+
+@cache
+def _environment(is_html: bool) -> Environment:
+    """Return what compiles the templates, once a process, with the functions that they call."""
     environment = Environment(
         loader=PackageLoader("regulome"), autoescape=is_html, trim_blocks=True, lstrip_blocks=True,
         undefined=StrictUndefined, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters |= {
-        "number": fmt.number, "stated": fmt.stated, "duration": fmt.duration, "memory": fmt.memory,
-        "moment": fmt.moment, "md": fmt.markdown, "cell": fmt.cell, "key": fmt.key, "json": fmt.json_text,
+        "number": fmt.number, "duration": fmt.duration, "memory": fmt.memory, "moment": fmt.moment,
+        "md": fmt.markdown, "cell": fmt.cell, "key": fmt.key, "json": fmt.json_text,
     }  # fmt: skip
     environment.globals |= {
         "symbols": SYMBOLS, "meanings": MEANINGS, "verdicts": VERDICTS, "table_rows": TABLE_ROWS,
-        "nothing": fmt.NOTHING, "ours": ours, "published": published, "interval": interval, "counts": counts,
-        "sentence": sentence, "figure_size": figure_size, "table": table, "relative": relative,
-        "file_url": file_url, "section_url": section_url, "row_id": row_id, "peak": peak,
-        "source_notebook": source_notebook,
+        "nothing": fmt.NOTHING, "ours": ours, "published": published, "tolerance": tolerance, "interval": interval,
+        "distance": distance, "counts": summary.counts, "sentence": summary.sentence, "figure_size": figure_size,
+        "table": table, "relative": relative, "file_url": file_url, "section_url": section_url, "row_id": row_id,
+        "peak": peak, "source_notebook": source_notebook, "judgement": heads.judgement, "place": heads.place,
+        "scale": heads.scale, "spread": heads.spread, "weaker_range": heads.weaker_range,
     }  # fmt: skip
-    done = [step for step in steps if not step.problem]
-    return environment.get_template(template).render(
-        profile=profile, steps=steps, done=done, parts=parts(done), counted=tuple(count_all(done)),
-        header=header(done), citations=citations(done), environments=environments(done),
-        leftovers=leftovers(steps), **extra,
-    )  # fmt: skip
-
-
-def parts(steps: list[Step]) -> list[tuple[str, list[Step]]]:
-    """Group steps by the first digit of their number, with the title of the part."""
-    groups = groupby(steps, key=lambda step: step.slug[0])
-    return [(PARTS.get(digit, f"Part {digit}"), list(group)) for digit, group in groups]
-
-
-def counts(steps: list[Step]) -> Counter:
-    """Count the verdicts of some steps."""
-    return Counter(row.verdict for step in steps for row in step.rows)
-
-
-def count_all(steps: list[Step]) -> list[str]:
-    """Return the verdicts that occur, in their fixed order; agreement and disagreement are always listed."""
-    found = counts(steps)
-    return [name for name in VERDICTS if found[name] or name in ("agrees", "differs")]
-
-
-def sentence(steps: list[Step]) -> str:
-    """Say in words how many numbers agree and how many differ."""
-    found = counts(steps)
-    compared = found["agrees"] + found["differs"]
-    if not compared:
-        text = "No published number is compared"
-    elif compared == 1:
-        text = "One published number is compared with ours: it " + ("agrees" if found["agrees"] else "differs")
-    else:
-        text = f"{compared} published numbers are compared with ours: {_verb(found['agrees'], 'agree')}, "
-        text += _verb(found["differs"], "differ")
-    if found["not comparable"]:
-        text += f"; {found['not comparable']} could not be compared"
-    return text + "."
-
-
-def _verb(count: int, verb: str) -> str:
-    return f"{count or 'none'} {verb}{'s' if count == 1 else ''}"
+    return environment
 
 
 def ours(row: Row) -> str:
@@ -138,6 +106,23 @@ def published(row: Row) -> str:
     return fmt.stated(row.published) + _unit(row, row.published)
 
 
+def tolerance(row: Row) -> str:
+    """Write the tolerance of a published number, or nothing."""
+    return f"± {fmt.stated(row.tolerance)}" if row.published is not None and row.tolerance is not None else ""
+
+
+def distance(row: Row) -> str:
+    """Say on which side of the published number, widened by its tolerance, our interval lies, and how far."""
+    if row.ours is None or row.published is None:
+        return "not finite"
+    low = row.ours if row.low is None else row.low
+    high = row.ours if row.high is None else row.high
+    slack = row.tolerance or 0
+    if low > row.published:
+        return f"above by {fmt.number(low - row.published - slack)}"
+    return f"below by {fmt.number(row.published - high - slack)}"
+
+
 def _unit(row: Row, number: float | None) -> str:
     return f"\N{NO-BREAK SPACE}{row.unit}" if row.unit and number is not None else ""
 
@@ -158,7 +143,6 @@ def header(steps: list[Step]) -> dict[str, str]:
         "date": " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else fmt.NOTHING,
         "machine": ", ".join(dict.fromkeys(machine(step) for step in steps if "machine" in step.run)) or fmt.NOTHING,
         "time": fmt.duration(sum(seconds)) if seconds else fmt.NOTHING,
-        "memory": fmt.memory(max((step.run.get("max_rss_mb", 0) for step in steps), default=0) or None),
         "peak": fmt.memory(max((peak(step) or 0 for step in steps), default=0) or None),
     }
 
@@ -208,15 +192,6 @@ def citations(steps: list[Step]) -> list[dict]:
             manifest = paths.figures(steps[0].profile, users[key][0]) / "manifest.json"
             raise UserError(f"{manifest}, field 'data': {error}") from None
     return found
-
-
-def leftovers(steps: list[Step]) -> dict[str, list]:
-    """Collect what could not be run, what ran without a record, and the rows that could not be compared."""
-    return {
-        "unfinished": [step for step in steps if step.problem],
-        "unrecorded": [step for step in steps if not step.problem and not step.run],
-        "rows": [(step, row) for step in steps for row in step.rows if row.verdict == "not comparable"],
-    }
 
 
 def figure_size(step: Step, item: Item) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 // Sorting: every header of a sortable table becomes a button. Empty cells stay last; equal cells keep their order.
 function cellKey(row, column) {
   const cell = row.cells[column];
-  const text = "sort" in cell.dataset ? cell.dataset.sort : cell.textContent.trim();
+  const text = "sort" in cell.dataset ? cell.dataset.sort : cell.textContent.trim().replace("\u2212", "-");
   return { text, value: text === "" ? NaN : Number(text) };
 }
 
@@ -20,12 +20,17 @@ function sortTable(table, column, direction) {
   body.append(...rows.map((item) => item.row));
 }
 
+function makeButton(...content) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(...content);
+  return button;
+}
+
 for (const table of document.querySelectorAll("table.sortable")) {
   const headers = Array.from(table.tHead.rows[0].cells);
   headers.forEach((header, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...header.childNodes);
+    const button = makeButton(...header.childNodes);
     header.append(button);
     button.addEventListener("click", () => {
       const descending = header.getAttribute("aria-sort") === "ascending";
@@ -36,31 +41,48 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-// Filtering of the results table by verdict.
-const filters = document.getElementById("filters");
-const rows = Array.from(document.querySelectorAll("#results-table tbody tr"));
+// Filtering of a table of numbers by verdict: one button for each verdict that occurs.
+const VERDICTS = ["agrees", "differs", "not comparable", "baseline", "ceiling"];
 
-function show(verdict) {
+function filter(table, verdict) {
+  const rows = Array.from(table.tBodies[0].rows);
   for (const row of rows) row.hidden = verdict !== "" && row.dataset.verdict !== verdict;
-  for (const button of filters.querySelectorAll("button")) {
+  const bar = table.closest("details").querySelector(".filters");
+  for (const button of bar.querySelectorAll("button")) {
     button.setAttribute("aria-pressed", String(button.dataset.show === verdict));
   }
   const shown = rows.filter((row) => !row.hidden).length;
-  document.getElementById("shown").textContent = `${shown} of ${rows.length} rows`;
+  bar.querySelector("[role=status]").textContent = `${shown} of ${rows.length} rows`;
 }
 
-filters.hidden = rows.length === 0;
-filters.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button) show(button.dataset.show);
-});
-show("");
-
-// A link to a row must find it, whatever is filtered.
-window.addEventListener("hashchange", () => {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target && target.hidden) {
-    show("");
-    target.scrollIntoView();
+for (const table of document.querySelectorAll("table.filtered")) {
+  const rows = Array.from(table.tBodies[0].rows);
+  const bar = document.createElement("div");
+  bar.className = "filters";
+  bar.setAttribute("role", "group");
+  bar.setAttribute("aria-label", "Show rows by verdict");
+  for (const verdict of ["", ...VERDICTS]) {
+    const count = rows.filter((row) => verdict === "" || row.dataset.verdict === verdict).length;
+    if (count === 0) continue;
+    const button = makeButton(`${verdict || "all"} (${count})`);
+    button.dataset.show = verdict;
+    button.addEventListener("click", () => filter(table, verdict));
+    bar.append(button);
   }
-});
+  const status = document.createElement("span");
+  status.setAttribute("role", "status");
+  bar.append(status);
+  table.closest(".scroll").before(bar);
+  filter(table, "");
+}
+
+// A link to a row or a table must find it, whatever is folded or filtered.
+function reveal() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  if (target.hidden) filter(target.closest("table"), "");
+  for (let box = target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+  target.scrollIntoView();
+}
+window.addEventListener("hashchange", reveal);
+if (location.hash) reveal();
