@@ -20,7 +20,7 @@
 #
 # **Reads** the screen that notebook 21 and the models that notebook 22 left in `build/<profile>/` (without models:
 # the baselines alone). **Writes** `figures/<profile>/23_perturbation_response/`. `mini`: a simulated screen, about a
-# minute on one core. `paper`: Papalexi et al. 2021, a quarter of an hour on two.
+# minute on one core. `paper`: Papalexi et al. 2021, half an hour on two busy cores.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)

@@ -21,7 +21,7 @@
 # **Reads** the screen of notebook 21 and the models of notebook 22 in `build/<profile>/` (baselines alone where there
 # are none). In `mini` the screen is simulated and its network known; in `paper` it is Papalexi 2021, held against
 # DoRothEA. **Writes** `figures/<profile>/24_grn_inference/`, and the network as CSV and GraphML in
-# `build/<profile>/24_grn_inference/`. A minute on one core in `mini`, a quarter of an hour on two in `paper`.
+# `build/<profile>/24_grn_inference/`. A minute on one core in `mini`, half an hour on two busy cores in `paper`.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)
@@ -239,10 +239,12 @@ out.save(*plots.network(strongest, true, kind), "network", section="Network", ca
 # The cells of the Papalexi screen were stimulated with interferon-γ: IFNGR1 and IFNGR2 bind it, JAK2 phosphorylates
 # STAT1, which induces IRF1 and the interferon-stimulated genes, its own transcript among them. A few undisputed
 # relations, taken from the literature before the screen was scored, are counted as a sanity check: knocking a member of
-# the pathway out has to lower the target. In the drawn network the whole chain should point at the same targets, as all
-# of it is needed: an edge from IFNGR1 onto PSMB9 is an effect along a signalling chain, not a transcription factor at a
-# promoter, and IRF1, which is induced and only then acts, should come after STAT1. No ranking of effects can tell these
-# steps apart.
+# the pathway out has to lower the target. In a ranking of effects the whole chain points at the same targets, as all of
+# it is needed: an edge from IFNGR1 onto PSMB9 is an effect along a signalling chain, not a transcription factor at a
+# promoter. A model that explains effects by paths may order the chain: in the drawn network of ours (`paper`) both
+# receptor subunits act on JAK2, JAK2 and STAT1 on each other, and STAT1 on STAT2, BMX and UBE2L6. JAK2, a kinase, then
+# stands for the signal itself, and many targets of STAT1 hang on it, since both knockouts have nearly the same effects.
+# IRF1, which is induced and only then acts, should come after STAT1 and does not: it keeps targets of its own.
 
 # %%
 p = edge_evidence.evidence(wide, "test").p

@@ -151,7 +151,7 @@ def generated(bounds: pd.DataFrame, rates: pd.DataFrame) -> tuple[Figure, pd.Dat
         axes[1].plot(part["passing"], places, marker, ms=3, mew=0, color=PALETTE[tone], label=f"{k:g} MAD")
     axes[1].set_yticks(range(len(everyone)), everyone)
     axes[1].set(xlabel="cells without a quality flag (share)", ylim=(len(everyone) - 0.5, -0.5))
-    axes[1].legend(loc="best")
+    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     for ax, letter in zip(axes, "ab", strict=True):
         panel_letter(ax, letter)
     return fig, pd.concat([bounds.assign(panel="a"), own.assign(panel="b")], ignore_index=True)
