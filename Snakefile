@@ -390,6 +390,60 @@ STEPS = {
         "minutes": {"mini": 10, "paper": 120},
         "seconds": {"mini": 90, "paper": 1150},
     },
+    "51_knockout_analysis": {
+        "about": "Knockouts in all four parts: predicted against true effects, each beside a baseline.",
+        "figures": ["removal", "residues", "knockouts", "agreement"],
+        "tables": ["table_circuits", "table_edge_check", "table_agreement", "table_effects"],
+        "after": [
+            "11_rbp_dedup", "12_phime", "13_protein_embeddings", "14_two_tower_training", "15_unseen_rbps",
+            "21_perturbseq_preparation", "22_gpo_vae_training", "42_solver_training",
+        ],
+        "reads": {"mini": ["data/mini/binding/motifs.csv"], "paper": []},
+        "data": {"mini": [], "paper": ["rbp420_pwms"]},
+        "mem_mb": {"mini": 3000, "paper": 10000},
+        "minutes": {"mini": 10, "paper": 60},
+        "seconds": {"mini": 95, "paper": 600},
+    },
+    "52_network_league": {
+        "about": "League: who recovers a known network from simulated screens; chain from a learned network to its cells.",
+        "figures": ["auprc", "precision_recall", "sign_accuracy", "networks", "chain"],
+        "tables": ["table_scores", "table_league", "table_winners", "table_chain"],
+        "keeps": ["chain_network.json", "chain_network.xml"],
+        "shards": {
+            "maker": "regulome.knockout.league_shards:make_shard",
+            "count": "shards",
+            "uses": [
+                "seed", "sizes", "cells", "captures", "seeds", "circuits", "hidden", "updates", "width", "epochs", "rate",
+                "trees",
+            ],
+        },
+        "mem_mb": {"mini": 2000, "paper": 4000},
+        "minutes": {"mini": 10, "paper": 90},
+        "seconds": {"mini": 90, "paper": 1800},
+    },
+    "61_figures_and_tables": {
+        "about": "Every published figure panel and table of the four papers, and ours versus published over all steps.",
+        "figures": [
+            "coverage", "binding_design", "binding_training", "binding_unseen", "perturbation_data",
+            "perturbation_response", "perturbation_unseen", "perturbation_networks", "circuits_figure_1",
+            "circuits_figure_2", "circuits_figure_3", "circuits_figure_4", "circuits_figure_5", "circuits_figure_6",
+            "stochastic_solver", "stochastic_examples", "stochastic_inference", "verdicts",
+        ],
+        "tables": [
+            "table_panels", "table_results", "table_verdicts", "table_origins", "table_not_compared", "table_reasons",
+        ],
+        "after": [
+            "11_rbp_dedup", "12_phime", "13_protein_embeddings", "14_two_tower_training", "15_unseen_rbps",
+            "21_perturbseq_preparation", "22_gpo_vae_training", "23_perturbation_response", "24_grn_inference",
+            "31_adaptation", "32_controlled_oscillation", "33_hill_enumeration", "34_sparse_oscillators",
+            "35_gap_genes", "36_cellular_automata", "41_state_transition_networks", "42_solver_training",
+            "43_solver_accuracy", "44_parameter_inference", "51_knockout_analysis", "52_network_league",
+        ],
+        "reads": ["data/panels/pages.csv", "data/panels/panels.csv", "data/panels/sources.csv"],
+        "mem_mb": 2000,
+        "minutes": {"mini": 5, "paper": 10},
+        "seconds": {"mini": 60, "paper": 60},
+    },
 }
 
 import os
@@ -428,6 +482,11 @@ def plan():
     }
 
 
+def grows(amount):
+    """A resource that a second attempt asks twice of: a job that ran out of time or memory may then end."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 try:
     PLAN = plan()
 except UserError as error:
@@ -446,7 +505,9 @@ onstart:  # Snakemake's own lock outlives a kill, this one does not; run_all.sh 
 rule all:
     """Every step and the report."""
     default_target: True
-    input: f"{steps.relative(paths.report())}/{PROFILE}.html"
+    input:
+        f"{steps.relative(paths.report())}/{PROFILE}.html",
+        [step["output"] for step in PLAN.values()],  # made when missing: a step failed after an earlier, complete run
     message: "all steps and the report are there"
 
 
@@ -459,7 +520,7 @@ for slug, step in PLAN.items():
         log: f"{BUILD}/{slug}.log"
         benchmark: f"{BUILD}/{slug}.benchmark.tsv"
         threads: step["threads"]
-        resources: mem_mb=step["entry"]["mem_mb"], runtime=step["entry"]["minutes"]
+        resources: mem_mb=grows(step["entry"]["mem_mb"]), runtime=grows(step["entry"]["minutes"])
         message: "{rule}"
         shell: "regulome run {rule} --profile {PROFILE} 2>&1 | tee {log:q}"
     workflow.get_rule(slug).docstring = step["entry"]["about"]
@@ -470,7 +531,7 @@ for slug, step in PLAN.items():
             output: f"{BUILD}/{slug}/shard_{{index}}.npz"
             params: slug=slug, made_from=shards.made_from(slug, PROFILE)
             wildcard_constraints: index="[0-9]+"
-            resources: mem_mb=step["entry"]["mem_mb"], runtime=step["entry"]["minutes"]
+            resources: mem_mb=grows(step["entry"]["mem_mb"]), runtime=grows(step["entry"]["minutes"])
             message: "{rule} {wildcards.index}"
             shell: "regulome shard {params.slug} {wildcards.index} --profile {PROFILE}"
 

@@ -104,6 +104,8 @@ quieten() {
       "["???" "???" "*"]" | "Reason: Missing output files"* | "Reason: Input files updated by another job"*) ;;
       "Shutting down"* | "RuleException:" | "CalledProcessError in file"* | "Command 'set -euo"*) ;;
       "    message: None" | "    jobid: "* | "    input: "* | "    output: "*) ;;
+      "Job "*" has been submitted with SLURM jobid "*) printf '%s\n' "${line%% (log: *}" ;;
+      "No SLURM account given"* | "No account was given"* | "Unable to guess SLURM account"*) ;;
       "Job "[0-9]*": "*) printf '%s\n' "${line#Job *: }" ;;
       *) printf '%s\n' "$line" ;;
     esac

@@ -1,3 +1,3 @@
 """regulome: four published systems that learn gene regulation, rebuilt as one reproducible notebook repository."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

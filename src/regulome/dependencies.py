@@ -5,6 +5,7 @@ imported. A module loaded by a computed name is not found, so the project has no
 """
 
 import ast
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,12 @@ def closure(script: Path) -> list[Path]:
     waiting = [script]
     while waiting:
         path = waiting.pop()
-        tree = _parse(path)
-        modules = {module for name in _imports(tree, path, source) for module in _files(name, source)}
+        names, beside = _read(path, _state(path), source)
+        modules = {module for name in names for module in _files(name, source)}
         waiting += modules - found
         found |= modules
         if path != script:
-            found |= _named_files(tree, path)
+            found |= beside
     return sorted(found)
 
 
@@ -65,6 +66,18 @@ def data_checksums(slug: str, profile: str) -> dict[str, str]:
         If the table names a key that ``data/registry.yaml`` does not have.
     """
     return {key: data.describe(key).sha256 for key in sorted(steps.step(slug, profile)["data"])}
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What tells whether a file is still the one that was read; None if there is none."""
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
+
+
+@lru_cache(maxsize=4096)  # most steps share most modules, and every job of a cluster reads the whole table
+def _read(path: Path, state: tuple[int, int] | None, source: Path) -> tuple[frozenset[str], frozenset[Path]]:
+    """The names that a file imports and the files beside it that it names; ``state`` tells versions apart."""
+    tree = _parse(path)
+    return frozenset(_imports(tree, path, source)), frozenset(_named_files(tree, path))
 
 
 def _parse(path: Path) -> ast.Module:

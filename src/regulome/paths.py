@@ -7,6 +7,8 @@ two different files.
 import os
 from pathlib import Path
 
+from regulome.errors import UserError
+
 PROFILES = ("mini", "paper")
 
 
@@ -15,7 +17,7 @@ def root() -> Path:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If neither this file nor the working directory lies inside a checkout.
     """
     if os.environ.get("REGULOME_ROOT"):
@@ -24,7 +26,10 @@ def root() -> Path:
         for folder in start.parents:
             if (folder / "Snakefile").is_file() and (folder / "notebooks").is_dir():
                 return folder
-    raise FileNotFoundError("no regulome checkout found: run inside it, or set REGULOME_ROOT to its folder")
+    raise UserError(
+        "found no regulome checkout: this needs the repository (notebooks, parameters, data); expected to run inside a "
+        "clone of it, or REGULOME_ROOT naming its folder"
+    )
 
 
 def notebooks() -> Path:

@@ -34,7 +34,11 @@ EVERY_STEP = ("results.csv", "manifest.json")
 def relative(path: Path) -> str:
     """Return a path as rules and messages show it: relative to the checkout where it lies inside."""
     path = Path(path)
-    return str(path.relative_to(paths.root())) if path.is_relative_to(paths.root()) else str(path)
+    try:
+        root = paths.root()
+    except UserError:  # installed without the repository
+        return str(path)
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def table() -> dict[str, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Knockouts in all four parts: the one package that sees every part."""
