@@ -10,7 +10,7 @@ from regulome.perturbation.preparation_tables import SUMMARIES
 from regulome.perturbation.screen import SPLITS, Screen
 
 _MODULE = "regulome.perturbation"
-_FILE = "earlier analysis of the same R file (the specification of this project, table J)"
+_FILE = "earlier analysis of the same R file, other code"
 _SIZES = {"cells": 18497, "perturbations": 23, "genes": 299}
 _SPLIT = {"train": 11837, "validation": 2960, "test": 3700}
 ROW_MAX, NEAREST = 1.019, 0.19  # of the published transport on STAT1
@@ -53,7 +53,7 @@ def transport_rows(flat: Mapping[str, float], name: str, screen: Screen, section
             "ours": flat[key],
             "published": published if known else None,
             "tolerance": tolerance,
-            "source": "earlier analysis of the same R file (the specification of this project, section 2.3)"
+            "source": "earlier analysis of the same R file, other code"
             if known
             else "",
             "section": section,
