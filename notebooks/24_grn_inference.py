@@ -29,7 +29,8 @@ seed: int = 24  # of bootstraps and random pairs (>= 0)
 threads: int = 1  # CPU threads (>= 1)
 device: str = "auto"  # where models compute; the baselines use the CPU (one of: auto, cpu, cuda)
 data_mirror: str = ""  # folder that holds the registered data files; empty: REGULOME_MIRROR, else download
-reference: str = "truth"  # known edges: of the simulation, or DoRothEA (one of: truth, dorothea)
+reference: str = "truth"  # known edges: of the simulation, or of a collection (one of: truth, dorothea, trrust)
+reference_file: str = ""  # table in the layout of TRRUST v2, for trrust
 levels: str = "ABC"  # confidence levels of DoRothEA
 seeds: list[int] = [0, 1, 2, 3, 4]  # of the tree ensembles and of chance (>= 0)
 trees: int = 20  # trees for each target (>= 1)
@@ -54,6 +55,7 @@ import torch
 from IPython.display import display
 
 from regulome import figures, paths, simulated_screen
+from regulome.data import keys
 from regulome.perturbation import convergence, edge_evidence, edge_metrics, edge_references, edges, export
 from regulome.perturbation import network_methods as methods
 from regulome.perturbation import network_tables as tables
@@ -77,15 +79,17 @@ pd.Series({"cells": len(screen), "perturbed": screen.perturbed, "latent": len(sc
 
 # %% [markdown]
 # ## Known edges
-# The simulated network is complete: a pair that is not listed is no edge. DoRothEA is a collection of evidence: it
-# says something only about transcription factors that it lists, and little about THP-1 cells.
+# The simulated network is complete: a pair that is not listed is no edge. DoRothEA and TRRUST (a file of yours) are
+# collections of evidence: they say something only about transcription factors that they list, and little about the
+# cells at hand.
 
 # %%
 complete = reference == "truth"
-kind = "simulated" if complete else "Papalexi, DoRothEA"
-known = edge_references.known(reference, data_mirror or None, levels)
+kind = "simulated" if complete else f"{screen.name.split(' (')[0]}, {edge_references.NAMES[reference]}"
+known = edge_references.known(reference, data_mirror or None, levels, reference_file)
 among, truth, signs = tables.known_pairs(screen, known, complete)
-out.uses(*([] if complete else ["dorothea_hs", "papalexi2021_lowmoi"]))
+out.uses(*[key for key in keys() if key in screen.settings.get("source", "")])
+out.uses(*(["dorothea_hs"] if reference == "dorothea" else []))
 print(f"{int(np.nansum(truth))} known edges among {int(np.isfinite(truth).sum())} pairs, {screen.name}")
 
 # %% [markdown]

@@ -136,6 +136,11 @@ def test_trrust_files_are_read_and_their_rows_checked(tmp_path):
                     "SPI1\tA\tActivation\t5\nSPI1\tA\tRepression\t6\n")  # fmt: skip
     table = edge_references.read_trrust(path).set_index(["source", "target"])
     assert table.loc[("STAT1", "IRF1")].tolist() == [1, 3]
+    assert len(edge_references.known("trrust", file=str(path))) == 3
+    with pytest.raises(UserError, match="reference_file: found nothing"):
+        edge_references.known("trrust")
+    with pytest.raises(UserError, match="reference: found 'trust'"):
+        edge_references.known("trust")
     assert table.loc[("SPI1", "GATA1"), "sign"] == -1 and table.loc[("SPI1", "A"), "sign"] == 0
     for text, message in (("A\tB\tActivation\n", "row 1: found 3 fields"), ("A\tB\tUp\t1\n", "row 1: found mode 'Up'"),
                           ("", "no rows")):  # fmt: skip

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from regulome import paths
-from regulome.errors import UserError
+from regulome.errors import UserError, closest
 from regulome.perturbation import regulons
 from regulome.perturbation.screen import Screen
 
+NAMES = {"truth": "simulated", "dorothea": "DoRothEA", "trrust": "TRRUST"}
 MODES = {"Activation": 1, "Repression": -1, "Unknown": 0}  # of TRRUST
 
 _SCHRODER = "Schroder et al., J Leukoc Biol 75:163 (2004), review"
@@ -36,11 +37,25 @@ INTERFERON_GAMMA = (
 )
 
 
-def known(reference: str, mirror: str | None = None, levels: str = "ABC") -> pd.DataFrame:
-    """Known edges: "truth", those of the simulated screen of ``data/mini``, or "dorothea" (`regulons.dorothea`)."""
+def known(reference: str, mirror: str | None = None, levels: str = "ABC", file: str = "") -> pd.DataFrame:
+    """Known edges: "truth" of the simulated screen in ``data/mini``, "dorothea" (`regulons.dorothea`), or "trrust".
+
+    Raises
+    ------
+    UserError
+        As `regulons.dorothea` and `read_trrust`; or another reference, or "trrust" without a file.
+    """
+    if reference not in NAMES:
+        raise UserError(
+            f"reference: found '{reference}'{closest(reference, NAMES)}; expected one of {', '.join(NAMES)}"
+        )
     if reference == "truth":
         return pd.read_csv(paths.mini_data() / "perturbation" / "truth.csv")
-    return regulons.dorothea(mirror, levels)
+    if reference == "dorothea":
+        return regulons.dorothea(mirror, levels)
+    if not file:
+        raise UserError("reference_file: found nothing; expected the path of a TRRUST table, as reference is 'trrust'")
+    return read_trrust(file)
 
 
 def interferon_gamma() -> pd.DataFrame:

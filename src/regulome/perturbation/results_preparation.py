@@ -53,9 +53,7 @@ def transport_rows(flat: Mapping[str, float], name: str, screen: Screen, section
             "ours": flat[key],
             "published": published if known else None,
             "tolerance": tolerance,
-            "source": "earlier analysis of the same R file, other code"
-            if known
-            else "",
+            "source": "earlier analysis of the same R file, other code" if known else "",
             "section": section,
             "function": f"{_MODULE}.pair_checks.flatness",
             "note": f"genes: {genes}" if known else f"another screen; genes: {genes}",
