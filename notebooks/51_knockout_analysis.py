@@ -20,7 +20,8 @@
 # comparison.
 #
 # **Reads** what notebooks 11 to 15, 21, 22 and 42 left in `build/<profile>/`; networks of circuits are trained here.
-# **Writes** `figures/<profile>/51_knockout_analysis/`. A minute and a half on one core in `mini`.
+# **Writes** `figures/<profile>/51_knockout_analysis/`. A minute and a half on one core in `mini`,
+# a quarter of an hour in `paper`.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini, paper)
