@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from regulome.perturbation import edge_baselines as simple
-from regulome.perturbation import edges, learned_files
+from regulome.perturbation import edges, learned_files, library
 from regulome.perturbation.direct_effects import direct_effects
 from regulome.perturbation.gpo import Gpo
-from regulome.perturbation.gpo_network import NetworkSettings
-from regulome.perturbation.gpo_training import GpoTraining
 from regulome.perturbation.screen import Screen
 from regulome.perturbation.sweep import VARIANTS
 from regulome.perturbation.tree_ensemble import tree_ensemble
@@ -61,8 +59,7 @@ def baselines(trees: int = 100, cells: int = 2000, threads: int = 1, direction: 
 
 def ours(screen: Screen, seed: int) -> np.ndarray:
     """Signed effects of the network of our GPO-VAE, trained here with its own settings."""
-    recipe = GpoTraining(seed=seed)
-    return learned_files.train(screen, NetworkSettings(), recipe, "cpu", progress=False).network()
+    return library.fit(screen, seed=seed, device="cpu", progress=False).network()
 
 
 def run(methods: dict[str, Method], screen: Screen, seeds: Sequence[int]) -> dict[str, list[np.ndarray]]:

@@ -15,6 +15,7 @@ from regulome.perturbation.gpo_network import NetworkSettings
 from regulome.perturbation.gpo_response import SPECIFIC
 from regulome.perturbation.gpo_training import GpoTraining
 from regulome.perturbation.learned_files import Learned
+from regulome.perturbation.library import fit
 from regulome.perturbation.response_baselines import Table
 from regulome.perturbation.screen import CONTROL, Screen
 from regulome.perturbation.settings import TrainingSettings, from_dict
@@ -53,7 +54,7 @@ def specific(models: Mapping[str, Sequence[Learned]]) -> dict[str, list[Learned]
 
 def ours(screen: Screen, seed: int = 0) -> dict[str, Learned]:
     """Our model trained with its own settings, with both of its estimates, by title."""
-    model = learned_files.train(screen, NetworkSettings(), GpoTraining(seed=seed), "cpu", progress=False)
+    model = fit(screen, seed=seed, device="cpu", progress=False)
     models = {VARIANTS[learned_files.OURS].title: [model]}
     return {name: several[0] for name, several in (models | specific(models)).items()}
 
