@@ -79,8 +79,7 @@ kept = paths.build(profile) / "22_gpo_vae_training"
 cells = screen.load(paths.build(profile) / "21_perturbseq_preparation" / "screen.h5ad")
 values = {name: globals()[name] for name in (*sweep.USES, "shards")}
 out = figures.Output("22_gpo_vae_training", profile, title="Training (GPO-VAE and relatives)", parameters=values)
-known = data.keys()
-out.uses(*[key for key in known if key in cells.settings.get("source", "")])
+out.uses(*data.named_in(cells.settings.get("source", "")))
 kind = "simulated" if "simulated" in cells.name else cells.name
 facts = {"cells": len(cells), "training cells": len(cells.rows("train")), "genes": len(cells.genes)}
 facts |= {"perturbations": len(cells.labels), "latent genes": len(cells.latent), "of them perturbed": cells.perturbed}

@@ -47,7 +47,7 @@ import torch
 from IPython.display import display
 
 from regulome import devices, figures, paths, simulated_screen
-from regulome.data import keys
+from regulome.data import named_in
 from regulome.perturbation import ate, evaluation, held_out, response_models, screen, simulated
 from regulome.perturbation import plots_response as plots
 from regulome.perturbation import response_baselines as baselines
@@ -71,7 +71,7 @@ out = figures.Output(
     title="Perturbation responses (GPO-VAE and relatives)",
     parameters={"cells": cells, "particles": particles, "draws": draws, "halves": halves, "seed": seed},
 )
-out.uses(*[key for key in keys() if key in cells_of.settings.get("source", "")])
+out.uses(*named_in(cells_of.settings.get("source", "")))
 print(f"{cells_of.name}: {len(cells_of):,} cells, {len(cells_of.genes)} genes, {len(cells_of.labels)} perturbations")
 pd.Series({name: len(several) for name, several in models.items()}, name="seeds", dtype=int)
 

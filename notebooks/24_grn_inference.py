@@ -55,7 +55,7 @@ import torch
 from IPython.display import display
 
 from regulome import figures, paths, simulated_screen
-from regulome.data import keys
+from regulome.data import named_in
 from regulome.perturbation import convergence, edge_evidence, edge_metrics, edge_references, edges, export
 from regulome.perturbation import network_methods as methods
 from regulome.perturbation import network_tables as tables
@@ -88,7 +88,7 @@ complete = reference == "truth"
 kind = "simulated" if complete else f"{screen.name.split(' (')[0]}, {edge_references.NAMES[reference]}"
 known = edge_references.known(reference, data_mirror or None, levels, reference_file)
 among, truth, signs = tables.known_pairs(screen, known, complete)
-out.uses(*[key for key in keys() if key in screen.settings.get("source", "")])
+out.uses(*named_in(screen.settings.get("source", "")))
 out.uses(*(["dorothea_hs"] if reference == "dorothea" else []))
 print(f"{int(np.nansum(truth))} known edges among {int(np.isfinite(truth).sum())} pairs, {screen.name}")
 

@@ -53,7 +53,7 @@ from IPython.display import display
 from regulome import figures, paths
 from regulome.binding import training_inputs, validation
 from regulome.binding.predictor import Predictor
-from regulome.data import keys
+from regulome.data import named_in
 from regulome.knockout import agreement, binding_study, circuit_study, edges, gene_study, kinds, reaction_study, table
 from regulome.knockout import plots_effects as plots
 from regulome.knockout import results_knockout as results
@@ -101,7 +101,7 @@ cells = screen.load(build / "21_perturbseq_preparation" / "screen.h5ad")
 models = response_models.load(build / "22_gpo_vae_training" / "models", cells)
 gene_effects = gene_study.genes(cells, gene_study.chosen(models, screen_models))
 best = gene_study.ceiling(cells)
-out.uses(*[key for key in keys() if key in cells.settings.get("source", "")])
+out.uses(*named_in(cells.settings.get("source", "")))
 print(f"{cells.name}: the true effects would reach a correlation of about {best:.2f} with held-out cells")
 
 # %%

@@ -325,6 +325,12 @@ def test_the_registry_of_the_repository_is_valid():
     assert {"flyex_gap_nc14_t7", "flyex_gap_time_series"} <= set(registry)
 
 
+def test_the_registered_files_that_a_source_names_are_found():
+    names = data.keys()
+    assert data.named_in(f"{names[3]} and {names[1]}, counts") == [names[1], names[3]]
+    assert data.named_in("simulated") == []
+
+
 @pytest.mark.skipif(not os.environ.get("REGULOME_MIRROR"), reason="needs REGULOME_MIRROR, a folder with the real data")
 def test_the_real_gap_gene_files_are_what_their_entries_say(tmp_path, monkeypatch):
     monkeypatch.setenv("REGULOME_ROOT", str(REPOSITORY))

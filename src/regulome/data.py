@@ -114,6 +114,11 @@ def keys() -> list[str]:
     return list(load_registry())
 
 
+def named_in(text: str) -> list[str]:
+    """Names of the registered data files that occur in a text, such as the source that a prepared screen states."""
+    return [key for key in keys() if key in text]
+
+
 def describe(key: str) -> Entry:
     """Return the registry entry of one data file; UserError with the closest name if there is none."""
     registry = load_registry()
