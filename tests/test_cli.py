@@ -64,6 +64,16 @@ def test_help_and_version_load_no_heavy_package(checkout):
     assert done.stdout.splitlines()[0].count(".") == 2
 
 
+def test_the_package_runs_as_a_module(checkout):
+    for arguments in (["--version"], ["run", "31_adaptatoin"]):
+        module, script = (
+            subprocess.run([*start, *arguments], env=environment(checkout), capture_output=True, text=True)
+            for start in ([sys.executable, "-m", "regulome"], [Path(sys.executable).with_name("regulome")])
+        )
+        assert (module.returncode, module.stdout, module.stderr) == (script.returncode, script.stdout, script.stderr)
+        assert module.stdout + module.stderr
+
+
 def run_all(folder, *arguments, cwd=None, **variables):
     command = ["bash", str(folder / "run_all.sh"), *arguments]
     env = {name: value for name, value in (environment(folder) | variables).items() if value is not None}
