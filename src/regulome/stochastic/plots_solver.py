@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from regulome.stochastic import solver_recipes as names
 from regulome.style import DOUBLE, PALETTE, SINGLE, panel_letter
@@ -84,16 +85,12 @@ def ladder(rungs: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     y = np.arange(len(rungs))
     ax.plot(rungs["validation_kl"], y, "o-", color=PALETTE["blue"], ms=4)
     for place, value in zip(y, rungs["validation_kl"], strict=True):
-        ax.annotate(
-            f"{value:.3g}",
-            (value, place),
-            xytext=(0, 4),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=6,
-        )
+        text = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 6}
+        ax.annotate(f"{value:.3g}", (value, place), **text)
     ax.set(yticks=y, yticklabels=rungs["options"], xlabel="held-out joint KL (nats)", xscale="log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.margins(x=0.15, y=0.12)
     ax.invert_yaxis()
     return fig, rungs
