@@ -30,9 +30,9 @@ threads: int = 1  # CPU threads (>= 1)
 sets: int = 160000  # parameter sets of each topology (>= 100)
 seeds: int = 2  # enumerations with draws of their own (>= 2)
 all_topologies: bool = False  # enumerate all 2304, or only the 640 that can oscillate and a sample of the others
-other_sets: int = 4000  # sets of the topologies outside the 640 when not all are enumerated (>= 1)
+other_sets: int = 2000  # sets of the topologies outside the 640 when not all are enumerated (>= 1)
 pools: int = 1  # enumerations in which all topologies share one pool of draws (>= 0)
-converged_sets: int = 20000  # parameter sets of each topology in the converged integration (>= 100)
+converged_sets: int = 10000  # parameter sets of each topology in the converged integration (>= 100)
 converged_dt: float = 0.125  # step of the Runge-Kutta integration that counts as converged (0 < x <= 0.25)
 adaptation_sets: int = 4000  # parameter sets of each topology in the second task (>= 100)
 expect_published: bool = True  # assert what the paper and the theory say; off when you change the criterion

@@ -39,7 +39,7 @@ noise: float = 0.05  # sd of the truncated normal noise on f during training (>=
 converged_below: float = 0.0015  # largest mean squared error of a run that is kept (> 0)
 cutoff: float = 1.0  # smallest summed value, over 64 positions, that counts as a link (>= 0)
 series_replicates: int = 16  # trainings on the time series (>= 2)
-series_updates: int = 2001  # parameter updates on the time series (>= 1)
+series_updates: int = 1501  # parameter updates on the time series (>= 1)
 steps_per_class: int = 4  # Euler steps between two time classes (>= 1)
 held_out_classes: int = 2  # last time classes that the training does not see (>= 1)
 expect_published: bool = True  # assert what the paper found; off when you bring your own profile

@@ -46,8 +46,8 @@ time_sets: int = 128  # its training sets, each with a time of its own (>= 64)
 time_steps: int = 400  # steps of this training (>= 50)
 latest: float = 6.0  # latest time, in the unit of the network's rates (> 0)
 others: list[str] = ["telegraph", "afl", "autoregulation"]  # further networks, for the notebooks that follow
-other_sets: int = 128  # training sets of each (>= 64)
-other_steps: int = 300  # steps of each (>= 50)
+other_sets: int = 64  # training sets of each (>= 64)
+other_steps: int = 200  # steps of each (>= 50)
 expect_published: bool = True  # assert what is known of the sizes and the order of the recipes
 
 # %%

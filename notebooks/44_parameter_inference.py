@@ -36,7 +36,7 @@ exact_steps: int = 1  # steps of the direct fit with the exact joint likelihood 
 experiments: int = 40  # simulated experiments of the calibration (>= 20)
 experiment_cells: int = 100  # cells of each of them (>= 20)
 particles: int = 40  # posterior draws of each experiment (>= 20)
-sampler_experiments: int = 6  # of the calibration of the ensembles, at most those above (>= 1)
+sampler_experiments: int = 4  # of the calibration of the ensembles, at most those above (>= 1)
 compared_samples: str = "GAL10-like G1"  # samples (one gene copy) on which networks are compared, by commas
 published_iterations: int = 80  # descent steps of the published procedure (>= 21)
 expect_published: bool = True  # assert what theory says; off when you bring your own solver or counts
