@@ -491,6 +491,7 @@ try:
     PLAN = plan()
 except UserError as error:
     sys.exit(f"regulome: {error}")
+URGENCY = steps.urgency(PROFILE)
 
 os.environ["REGULOME_PIPELINE"] = str(os.getpid())  # a step ends when this process is killed
 
@@ -520,6 +521,7 @@ for slug, step in PLAN.items():
         log: f"{BUILD}/{slug}.log"
         benchmark: f"{BUILD}/{slug}.benchmark.tsv"
         threads: step["threads"]
+        priority: URGENCY[slug]
         resources: mem_mb=grows(step["entry"]["mem_mb"]), runtime=grows(step["entry"]["minutes"])
         message: "{rule}"
         shell: "regulome run {rule} --profile {PROFILE} 2>&1 | tee {log:q}"
@@ -531,6 +533,7 @@ for slug, step in PLAN.items():
             output: f"{BUILD}/{slug}/shard_{{index}}.npz"
             params: slug=slug, made_from=shards.made_from(slug, PROFILE)
             wildcard_constraints: index="[0-9]+"
+            priority: URGENCY[slug]
             resources: mem_mb=grows(step["entry"]["mem_mb"]), runtime=grows(step["entry"]["minutes"])
             message: "{rule} {wildcards.index}"
             shell: "regulome shard {params.slug} {wildcards.index} --profile {PROFILE}"

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import networkx as nx
 import pytest
 from jupytext.cli import jupytext
 
@@ -133,3 +134,16 @@ def test_missing_broken_and_foreign_notebooks_are_named(pair):
     notebook.unlink()
     with pytest.raises(UserError, match=r"notebooks/90_example.ipynb: no such file"):
         pairing.check("90_example")
+
+
+@pytest.mark.parametrize("profile", ["mini", "paper"])
+def test_steps_with_the_longest_chain_behind_them_come_first(profile):
+    entries = {slug: steps.step(slug, profile) for slug in SLUGS}
+    graph = nx.DiGraph()
+    for slug, entry in entries.items():
+        graph.add_edge(slug, "end", weight=entry["seconds"])
+        graph.add_edges_from((before, slug, {"weight": entries[before]["seconds"]}) for before in entry["after"])
+    found = steps.urgency(profile)
+    for slug in SLUGS:
+        below = graph.subgraph(nx.descendants(graph, slug) | {slug})
+        assert found[slug] == nx.dag_longest_path_length(below)

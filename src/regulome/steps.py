@@ -6,6 +6,7 @@ here, so that what a step writes is stated once. The table is a Python literal: 
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,21 @@ def step(slug: str, profile: str = "mini") -> dict[str, Any]:
 def _differs(value: Any) -> bool:
     """Whether a value of the table differs between the profiles."""
     return isinstance(value, dict) and set(value) == set(paths.PROFILES)
+
+
+def urgency(profile: str) -> dict[str, int]:
+    """Seconds from the start of each step to the end of the longest chain of steps that wait for it.
+
+    Steps with more behind them start first, so that the last ones do not wait while cores are idle.
+    """
+    entries = {slug: step(slug, profile) for slug in table()}
+
+    @cache
+    def behind(slug: str) -> int:
+        later = (behind(other) for other, entry in entries.items() if slug in entry["after"])
+        return round(entries[slug]["seconds"] or 0) + max(later, default=0)
+
+    return {slug: behind(slug) for slug in entries}
 
 
 def outputs(slug: str, profile: str) -> list[Path]:
