@@ -36,7 +36,7 @@ noise: float = 0.0  # sd of the noise on f during training; the published script
 noise_variant: float = 0.0  # a second set of sequences with this noise; the same as noise: none (>= 0)
 fewest_links: int = 5  # where sequences and tree stop (>= 3)
 cutoff: float = 5e-4  # smallest link value that counts as a link; that of Fig. 3, none is stated for Fig. 4 (>= 0)
-tree_replicates: int = 16  # trainings of each set of links (>= 1)
+tree_replicates: int = 8  # trainings of each set of links (>= 1)
 tree_updates: int = 3001  # parameter updates of each (>= 1)
 branch: int = 2  # deletions that each good replicate proposes (>= 1)
 width: int = 2  # sets of links kept at each level of the tree (>= 1)
