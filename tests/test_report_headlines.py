@@ -1,5 +1,6 @@
 """Headline numbers: read from the rows of a run, beside baselines and ceilings, robust to what a profile lacks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_models_stand_first_then_baselines_and_ceilings_with_the_best_first():
         ("mse.truth", "ceiling"),
     ]
     assert [line.label for line in item.lines] == ["network", "linear", "mean", "the truth itself"]
+
+
+def test_a_role_is_not_said_twice():
+    entries, _ = heads.parse(ENTRY.format(better="lower").replace("mse.truth: the truth itself", "mse.truth"), "x.yaml")
+    rows = [replace(each, quantity=each.quantity.replace("truth", "ceiling: truth")) for each in ROWS]
+    [item] = heads.headlines(entries, [Step("35_gap_genes", "mini", "Gap genes", rows=tuple(rows))])
+    assert [line.label for line in item.lines] == ["network", "linear", "mean", "truth"]
 
 
 def test_the_comparison_is_computed_from_the_rows():

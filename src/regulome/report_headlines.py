@@ -169,7 +169,10 @@ def _headline(entry: Entry, step: Step) -> Headline:
         rows.sort(key=lambda pair: pair[0].ours, reverse=entry.better == "higher")
         picked += [(role, row, label) for row, label in rows]
     labels = short_labels([row.quantity for _, row, label in picked if not label])
-    lines = [Line(row, label or labels[row.quantity] or role, role) for role, row, label in picked]
+    named = [(role, row, label or labels[row.quantity] or role) for role, row, label in picked]
+    lines = [
+        Line(row, label.removeprefix(f"{role}: "), role) for role, row, label in named
+    ]  # the role stands beside it
     return Headline(entry, step, tuple(lines))
 
 
