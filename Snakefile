@@ -47,7 +47,7 @@ STEPS = {
         },
         "mem_mb": 4000,
         "minutes": {"mini": 5, "paper": 30},
-        "seconds": {"mini": 40, "paper": 390},
+        "seconds": {"mini": 30, "paper": 390},
     },
     "12_phime": {
         "about": "Exact structure profiles of every probe (PHIME), against the full partition function and samples.",
@@ -58,7 +58,7 @@ STEPS = {
         "check": "regulome.binding.phime_checks:check_installed",
         "mem_mb": 2000,
         "minutes": {"mini": 5, "paper": 30},
-        "seconds": {"mini": 25, "paper": 145},
+        "seconds": {"mini": 28, "paper": 145},
     },
     "13_protein_embeddings": {
         "about": "Protein vectors: featuriser, published vectors, ESM-2 layer by layer; what each tells about binding.",
@@ -75,7 +75,7 @@ STEPS = {
         },
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 30},
-        "seconds": {"mini": 60, "paper": 65},
+        "seconds": {"mini": 30, "paper": 65},
     },
     "14_two_tower_training": {
         "about": "Two-tower network: targets, training, three validation protocols with baselines, ablations.",
@@ -105,7 +105,7 @@ STEPS = {
         },
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 90, "paper": 1210},
+        "seconds": {"mini": 48, "paper": 1210},
     },
     "15_unseen_rbps": {
         "about": "Unseen RNA-binding proteins: baselines, the combined predictor, what to expect, knockouts.",
@@ -136,7 +136,7 @@ STEPS = {
         },
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 80, "paper": 1500},
+        "seconds": {"mini": 57, "paper": 1500},
     },
     "21_perturbseq_preparation": {
         "about": "Perturbation screen from raw counts: quality, filters, splits, latent genes, matched controls.",
@@ -155,7 +155,7 @@ STEPS = {
         },
         "mem_mb": 3000,
         "minutes": {"mini": 5, "paper": 20},
-        "seconds": {"mini": 30, "paper": 70},
+        "seconds": {"mini": 36, "paper": 70},
     },
     "22_gpo_vae_training": {
         "about": "Training of GPO-VAE and its relatives: parameter counts, every loss term, what the network loss measures.",
@@ -181,7 +181,7 @@ STEPS = {
         "after": ["21_perturbseq_preparation"],
         "mem_mb": {"mini": 3000, "paper": 4000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 60, "paper": 1500},
+        "seconds": {"mini": 36, "paper": 1500},
     },
     "23_perturbation_response": {
         "about": "Perturbation responses: every model beside baselines and ceilings; held-out cells, perturbations, pairs.",
@@ -202,7 +202,7 @@ STEPS = {
         "after": ["21_perturbseq_preparation", "22_gpo_vae_training"],
         "mem_mb": 4000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 70, "paper": 900},
+        "seconds": {"mini": 103, "paper": 900},
     },
     "24_grn_inference": {
         "about": "Network inference: ranked signed edges against known ones and test cells, beside every baseline.",
@@ -217,7 +217,7 @@ STEPS = {
         "data": {"mini": [], "paper": ["dorothea_hs", "papalexi2021_lowmoi"]},
         "mem_mb": {"mini": 3000, "paper": 6000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 80, "paper": 900},
+        "seconds": {"mini": 56, "paper": 900},
     },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
@@ -229,7 +229,7 @@ STEPS = {
         "reads": ["data/mini/tasks/adaptation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 65, "paper": 450},
+        "seconds": {"mini": 66, "paper": 450},
     },
     "32_controlled_oscillation": {
         "about": "Controlled oscillation: 200 trainings, their topologies against the enumeration (Shen et al. 2021, Fig. 3).",
@@ -243,7 +243,7 @@ STEPS = {
         "after": ["33_hill_enumeration"],
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 85, "paper": 990},
+        "seconds": {"mini": 75, "paper": 990},
     },
     "33_hill_enumeration": {
         "about": "Every Hill circuit of two genes and two inputs: which oscillate on demand, and which only on the Euler map.",
@@ -252,7 +252,7 @@ STEPS = {
         "reads": ["data/mini/criteria/controlled_oscillation.yaml", "data/mini/criteria/adaptation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 170, "paper": 385},
+        "seconds": {"mini": 138, "paper": 385},
     },
     "34_sparse_oscillators": {
         "about": "Three-gene oscillators: sparsening, tree of deletions, p53 module, Hill transfer (Shen et al. 2021, Fig. 4).",
@@ -264,7 +264,7 @@ STEPS = {
         "reads": ["data/mini/tasks/three_gene_oscillation.yaml", "data/mini/criteria/three_gene_oscillation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 100, "paper": 815},
+        "seconds": {"mini": 125, "paper": 815},
     },
     "35_gap_genes": {
         "about": "Gap genes of the fruit fly: network from the expression pattern, Kr mutant (Shen et al. 2021, Fig. 5).",
@@ -284,7 +284,7 @@ STEPS = {
         "check": "regulome.circuits.gap_data:check_inputs",
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 97, "paper": 460},
+        "seconds": {"mini": 118, "paper": 460},
     },
     "36_cellular_automata": {
         "about": "Cellular automata with known links, learned from sparse frames and read out (Shen et al. 2021, Fig. 6).",
@@ -298,7 +298,7 @@ STEPS = {
         "check": "regulome.circuits.automata_truth:check_inputs",
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 120},
-        "seconds": {"mini": 58, "paper": 3300},
+        "seconds": {"mini": 70, "paper": 3300},
     },
     "41_state_transition_networks": {
         "about": "Networks, exact laws against simulation, noise of published references, extinction, waiting times (DynGPT).",
@@ -316,7 +316,7 @@ STEPS = {
         ],
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 60, "paper": 510},
+        "seconds": {"mini": 80, "paper": 510},
     },
     "42_solver_training": {
         "about": "The transformer solver: both recipes at equal arithmetic, time as an input (DynGPT-Solver).",
@@ -344,7 +344,7 @@ STEPS = {
         ],
         "mem_mb": 6000,
         "minutes": {"mini": 15, "paper": 180},
-        "seconds": {"mini": 150, "paper": 2500},
+        "seconds": {"mini": 100, "paper": 2500},
     },
     "43_solver_accuracy": {
         "about": "The solver on held-out parameters against exact joint laws, unfiltered and filtered; further networks.",
@@ -358,7 +358,7 @@ STEPS = {
         ],
         "mem_mb": 6000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 55, "paper": 545},
+        "seconds": {"mini": 64, "paper": 545},
     },
     "44_parameter_inference": {
         "about": "Rates from counts in single cells: posterior, calibration, smFISH, published procedure (DynGPT-Inferrer).",
@@ -388,7 +388,7 @@ STEPS = {
         "check": "regulome.stochastic.smfish:check_inputs",
         "mem_mb": 4000,
         "minutes": {"mini": 10, "paper": 120},
-        "seconds": {"mini": 90, "paper": 1150},
+        "seconds": {"mini": 112, "paper": 1150},
     },
     "51_knockout_analysis": {
         "about": "Knockouts in all four parts: predicted against true effects, each beside a baseline.",
@@ -419,7 +419,7 @@ STEPS = {
         },
         "mem_mb": {"mini": 2000, "paper": 4000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 90, "paper": 1800},
+        "seconds": {"mini": 44, "paper": 1800},
     },
     "61_figures_and_tables": {
         "about": "Every published figure panel and table of the four papers, and ours versus published over all steps.",

@@ -170,9 +170,8 @@ def _headline(entry: Entry, step: Step) -> Headline:
         picked += [(role, row, label) for row, label in rows]
     labels = short_labels([row.quantity for _, row, label in picked if not label])
     named = [(role, row, label or labels[row.quantity] or role) for role, row, label in picked]
-    lines = [
-        Line(row, label.removeprefix(f"{role}: "), role) for role, row, label in named
-    ]  # the role stands beside it
+    # the role stands beside the label
+    lines = [Line(row, label.removeprefix(f"{role}: "), role) for role, row, label in named]
     return Headline(entry, step, tuple(lines))
 
 
