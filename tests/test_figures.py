@@ -15,7 +15,7 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from regulome import figures
+from regulome import figures, style
 from regulome.errors import UserError
 
 COLUMNS = "id,quantity,ours,low,high,published,tolerance,unit,verdict,source,section,function,note"
@@ -365,4 +365,17 @@ def test_a_heatmap_of_zeros_is_drawn():
     fig, ax = plt.subplots()
     figures.heatmap_signed(pd.DataFrame([[0.0]]), ax)
     assert ax.collections[0].get_clim() == (-1, 1)
+    plt.close(fig)
+
+
+def test_a_short_logarithmic_axis_has_plain_labels():
+    fig, ax = plt.subplots()
+    ax.plot([0.3, 8], [1, 2])
+    ax.set_xscale("log")
+    style.log_ticks(ax.xaxis)
+    fig.canvas.draw()
+    low, high = ax.get_xlim()
+    labels = [label.get_text() for label in ax.get_xticklabels() if low <= label.get_position()[0] <= high]
+    assert labels == ["0.5", "1", "2", "5"]
+    assert not any(label.get_text() for label in ax.get_xticklabels(minor=True))
     plt.close(fig)

@@ -143,7 +143,7 @@ def test_steps_with_the_longest_chain_behind_them_come_first(profile):
     for slug, entry in entries.items():
         graph.add_edge(slug, "end", weight=entry["seconds"])
         graph.add_edges_from((before, slug, {"weight": entries[before]["seconds"]}) for before in entry["after"])
-    found = steps.urgency(profile)
+    found = steps.urgency(entries)
     for slug in SLUGS:
         below = graph.subgraph(nx.descendants(graph, slug) | {slug})
         assert found[slug] == nx.dag_longest_path_length(below)

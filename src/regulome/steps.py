@@ -6,7 +6,7 @@ here, so that what a step writes is stated once. The table is a Python literal: 
 
 import ast
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,12 @@ def table() -> dict[str, dict[str, Any]]:
     UserError
         If the Snakefile holds no table, or an entry has a key that means nothing.
     """
-    match = TABLE.search((paths.root() / "Snakefile").read_text(encoding="utf-8"))
+    return dict(_parse((paths.root() / "Snakefile").read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=2)  # a run of the pipeline asks for an entry some hundred times
+def _parse(text: str) -> dict[str, dict[str, Any]]:
+    match = TABLE.search(text)
     try:
         steps = ast.literal_eval(match[1]) if match else None
     except (SyntaxError, ValueError) as error:
@@ -105,12 +110,12 @@ def _differs(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == set(paths.PROFILES)
 
 
-def urgency(profile: str) -> dict[str, int]:
+def urgency(entries: dict[str, dict[str, Any]]) -> dict[str, int]:
     """Seconds from the start of each step to the end of the longest chain of steps that wait for it.
 
-    Steps with more behind them start first, so that the last ones do not wait while cores are idle.
+    ``entries`` holds the entry of every slug, as `step` returns it. Steps with more behind them start first, so
+    that the last ones do not wait while cores are idle.
     """
-    entries = {slug: step(slug, profile) for slug in table()}
 
     @cache
     def behind(slug: str) -> int:

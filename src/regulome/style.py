@@ -7,6 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from regulome.errors import UserError
 
@@ -44,6 +46,16 @@ def panel_letter(ax: Axes, letter: str) -> None:
         va="bottom",
         ha="left",
     )
+
+
+def log_ticks(axis: Axis, steps: tuple[float, ...] = (1, 2, 5)) -> None:
+    """Label a logarithmic axis with plain numbers, at ``steps`` times each power of ten.
+
+    Matplotlib labels powers of ten only, which leaves a short axis with one label or none.
+    """
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def heatmap_signed(

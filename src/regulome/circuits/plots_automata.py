@@ -6,10 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from sklearn.metrics import auc
 
-from regulome.style import DOUBLE, PALETTE, SINGLE, panel_letter
+from regulome.style import DOUBLE, PALETTE, SINGLE, log_ticks, panel_letter
 
 KINDS = {"activation": PALETTE["green"], "inhibition": PALETTE["vermillion"]}
 CLASSES = ("inhibition", "none", "activation")
@@ -69,9 +68,7 @@ def loss_curve(loss: np.ndarray, published: int, bins: int = 200) -> tuple[Figur
     ax.fill_between(edges[1:], low, high, alpha=0.2, lw=0)
     ax.axvline(published, color="grey", ls="--", label=f"{published} updates")
     ax.set(yscale="log", xlabel="updates", ylabel="training loss")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    log_ticks(ax.yaxis)
     ax.legend()
     return fig, pd.DataFrame({"updates": edges[1:], "loss": middle, "low": low, "high": high})
 

@@ -6,12 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from regulome.stochastic.calibration import Calibration, uniform_band
 from regulome.stochastic.counts import Cells
 from regulome.stochastic.distribution import Distribution
-from regulome.style import DOUBLE, PALETTE, panel_letter
+from regulome.style import DOUBLE, PALETTE, log_ticks, panel_letter
 
 COLOURS = ("blue", "vermillion", "green", "purple", "orange", "sky", "black")
 
@@ -34,9 +33,7 @@ def _logarithmic(axis) -> None:
     low, high = sorted(axis.get_view_interval())
     decades = np.log10(high / low)
     steps = (1.0,) if decades > 2 else (1.0, 3.0) if decades > 1 else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=steps))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+    log_ticks(axis, steps)
 
 
 def _density(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -4,10 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from regulome.stochastic import solver_recipes as names
-from regulome.style import DOUBLE, PALETTE, SINGLE, panel_letter
+from regulome.style import DOUBLE, PALETTE, SINGLE, log_ticks, panel_letter
 
 COLOURS = {
     names.OURS: "blue", names.EQUAL: "purple", names.LEAN: "orange", names.BOTH: "vermillion",
@@ -88,9 +87,7 @@ def ladder(rungs: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         text = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 6}
         ax.annotate(f"{value:.3g}", (value, place), **text)
     ax.set(yticks=y, yticklabels=rungs["options"], xlabel="held-out joint KL (nats)", xscale="log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    log_ticks(ax.xaxis)
     ax.margins(x=0.15, y=0.12)
     ax.invert_yaxis()
     return fig, rungs
