@@ -23,6 +23,7 @@ changed; a new date without new content does not count.
 #   check    "module:function" that refuses wrong input files, called with the parameters while earlier outputs exist
 #   mem_mb, minutes  what a cluster has to reserve
 #   seconds  what it took on two cores of 2.5 GHz: what the progress line expects at the first run
+#   shard_seconds  what one of its shards took; steps with much behind them start first
 # A value {"mini": ..., "paper": ...} differs between the profiles. The table is a literal: other programs read it too.
 STEPS = {
     "11_rbp_dedup": {
@@ -106,6 +107,7 @@ STEPS = {
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 90},
         "seconds": {"mini": 48, "paper": 1210},
+        "shard_seconds": {"mini": 25, "paper": 90},
     },
     "15_unseen_rbps": {
         "about": "Unseen RNA-binding proteins: baselines, the combined predictor, what to expect, knockouts.",
@@ -181,7 +183,8 @@ STEPS = {
         "after": ["21_perturbseq_preparation"],
         "mem_mb": {"mini": 3000, "paper": 4000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 36, "paper": 220},
+        "seconds": {"mini": 32, "paper": 220},
+        "shard_seconds": {"mini": 70, "paper": 700},
     },
     "23_perturbation_response": {
         "about": "Perturbation responses: every model beside baselines and ceilings; held-out cells, perturbations, pairs.",
@@ -202,7 +205,7 @@ STEPS = {
         "after": ["21_perturbseq_preparation", "22_gpo_vae_training"],
         "mem_mb": 4000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 103, "paper": 900},
+        "seconds": {"mini": 97, "paper": 900},
     },
     "24_grn_inference": {
         "about": "Network inference: ranked signed edges against known ones and test cells, beside every baseline.",
@@ -217,7 +220,7 @@ STEPS = {
         "data": {"mini": [], "paper": ["dorothea_hs", "papalexi2021_lowmoi"]},
         "mem_mb": {"mini": 3000, "paper": 6000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 56, "paper": 900},
+        "seconds": {"mini": 50, "paper": 900},
     },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
@@ -284,7 +287,7 @@ STEPS = {
         "check": "regulome.circuits.gap_data:check_inputs",
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 118, "paper": 460},
+        "seconds": {"mini": 63, "paper": 460},
     },
     "36_cellular_automata": {
         "about": "Cellular automata with known links, learned from sparse frames and read out (Shen et al. 2021, Fig. 6).",
@@ -345,6 +348,7 @@ STEPS = {
         "mem_mb": 6000,
         "minutes": {"mini": 15, "paper": 180},
         "seconds": {"mini": 100, "paper": 2500},
+        "shard_seconds": {"mini": 8, "paper": 190},
     },
     "43_solver_accuracy": {
         "about": "The solver on held-out parameters against exact joint laws, unfiltered and filtered; further networks.",
@@ -388,7 +392,7 @@ STEPS = {
         "check": "regulome.stochastic.smfish:check_inputs",
         "mem_mb": 4000,
         "minutes": {"mini": 10, "paper": 120},
-        "seconds": {"mini": 112, "paper": 1150},
+        "seconds": {"mini": 110, "paper": 1150},
     },
     "51_knockout_analysis": {
         "about": "Knockouts in all four parts: predicted against true effects, each beside a baseline.",
@@ -419,7 +423,8 @@ STEPS = {
         },
         "mem_mb": {"mini": 2000, "paper": 4000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 44, "paper": 250},
+        "seconds": {"mini": 47, "paper": 250},
+        "shard_seconds": {"mini": 45, "paper": 410},
     },
     "61_figures_and_tables": {
         "about": "Every published figure panel and table of the four papers, and ours versus published over all steps.",

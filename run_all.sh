@@ -126,6 +126,9 @@ pipeline() { # profile, arguments of Snakemake
   done
   # Snakemake's own lock outlives a kill; the Snakefile takes one that does not.
   local -a command=(snakemake --quiet host --config "profile=$profile" --nolock --rerun-incomplete)
+  # With jobs waiting, Snakemake looks for free cores once in this time for every job that has ended, not once in all: at
+  # its default of a second that takes a fifth of a core.
+  command+=(--max-jobs-per-timespan 100/5s)
   command+=(--max-checksum-file-size 100MB ${cores[@]+"${cores[@]}"} "$@")
   if [ -n "$raw" ]; then
     "${command[@]}"

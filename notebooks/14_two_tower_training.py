@@ -51,7 +51,7 @@ variants: list[str] = [
     "8 proteins a step (published)",
 ]  # options of the sweep, by name  # fmt: skip
 sweep_seeds: int = 2  # trainings of each (>= 1)
-sweep_steps: int = 12  # steps of each (>= 1)
+sweep_steps: int = 8  # steps of each (>= 1)
 shards: int = 2  # pieces in which the sweep is made, side by side (>= 1)
 measured: bool = False  # show the targets on the two measured experiments as well
 full_rnas: int = 16  # RNAs a step in the trial of the published size; published 2048 (>= 2)

@@ -43,7 +43,7 @@ effect_layers: int = 2  # hidden layers of the networks of effects and artifact;
 effect_width: int = 64  # their units; published 400 (>= 1)
 margin: float = 0.4  # c of the network loss; published 0.4 to 0.8 (>= 0)
 sparsity: float = 1.0  # weight of the mean edge probability; published 1 to 10 (>= 0)
-epochs: int = 24  # epochs at most; published 2000 (>= 1)
+epochs: int = 18  # epochs at most; published 2000 (>= 1)
 batch: int = 128  # cells a step; published 512 (>= 1)
 rate: float = 1e-2  # learning rate; published 3e-4 (0 < x < 1)
 particles: int = 1  # Monte-Carlo samples a step; published 5 (>= 1)

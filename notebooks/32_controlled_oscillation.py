@@ -20,7 +20,7 @@
 #
 # **Reads** `data/mini/tasks/controlled_oscillation.yaml` and the enumeration that notebook 33 left in
 # `figures/<profile>/33_hill_enumeration/`. **Writes** `figures/<profile>/32_controlled_oscillation/`. About a minute
-# on one core in `mini` (32 trainings), a quarter of an hour on two in `paper` (three times the 200 published ones,
+# on one core in `mini` (16 trainings), a quarter of an hour on two in `paper` (three times the 200 published ones,
 # and a grid).
 
 # %% tags=["parameters"]
@@ -28,7 +28,7 @@ profile: str = "mini"  # folder of figures/ that takes the outputs (one of: mini
 seed: int = 2021  # of weights, noise and layout (>= 0)
 threads: int = 1  # CPU threads (>= 1)
 device: str = "auto"  # where to train (one of: auto, cpu, cuda)
-replicates: int = 32  # independent trainings of each training seed (>= 16)
+replicates: int = 16  # independent trainings of each training seed (>= 16)
 training_seeds: int = 1  # how often the whole experiment is repeated (>= 1)
 hidden: int = 16  # units in each of the two hidden layers (>= 1)
 updates: int = 4000  # parameter updates (>= 1)
@@ -38,7 +38,7 @@ cutoff: float = 5e-4  # smallest link value that counts as a link (>= 0)
 strengths: list[float] = [0.0, 0.9]  # what the target sees of a regulator, read-outs compared (0 <= x < 1)
 fit_restarts: int = 16  # random starts of each Hill circuit fitted to the criteria (>= 1)
 fit_updates: int = 100  # updates of these fits (>= 1)
-network_fit_updates: int = 300  # updates when a Hill circuit is fitted to a network (>= 2)
+network_fit_updates: int = 200  # updates when a Hill circuit is fitted to a network (>= 2)
 arm_replicates: int = 16  # trainings in each arm of the experiment on the left branch (>= 1)
 first_stage_updates: int = 500  # updates of the unconditional oscillation that comes first (>= 1)
 grid_replicates: int = 16  # trainings at each point of the grid (>= 1)

@@ -30,13 +30,13 @@ threads: int = 1  # CPU threads (>= 1)
 bound_sets: int = 1024  # parameter sets from which bounds are derived (>= 2)
 bound_runs: int = 256  # parameter sets of which one trajectory each gives the bounds too (>= 1)
 check_sets: int = 4  # parameter sets on which the exact engine meets closed forms (>= 1)
-noise_sets: int = 12  # parameter sets of the reference noise (>= 4)
+noise_sets: int = 8  # parameter sets of the reference noise (>= 4)
 noise_trajectories: int = 16  # trajectories of the best reference (>= 2)
 transient_trajectories: int = 4000  # trajectories of the time course (>= 100)
-epidemic_sets: int = 400  # parameter sets followed to extinction (>= 10)
+epidemic_sets: int = 200  # parameter sets followed to extinction (>= 10)
 epidemic_time: float = 10000.0  # time at which they are looked at, units of the model (> 0)
-quasi_window: float = 20000.0  # length of the run with restarts, units of the model (> 0)
-delay_trajectories: int = 10000  # trajectories of each shape of the waiting times (>= 100)
+quasi_window: float = 10000.0  # length of the run with restarts, units of the model (> 0)
+delay_trajectories: int = 4000  # trajectories of each shape of the waiting times (>= 100)
 expect_published: bool = True  # assert what theory says; off when you change the networks
 
 # %%

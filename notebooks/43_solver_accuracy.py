@@ -30,7 +30,7 @@ held_out: int = 40  # its held-out parameter sets (>= 16)
 cut: float = 0.12  # marginal divergence above which published panels drop a set (> 0)
 map_points: int = 9  # values of each of the two parameters of the bimodality map (>= 4)
 others: list[str] = ["telegraph", "afl", "autoregulation"]  # further solvers
-other_held_out: int = 24  # held-out sets of each (>= 8)
+other_held_out: int = 16  # held-out sets of each (>= 8)
 other_training: int = 64  # training sets of each in notebook 42, for the nearest training law (>= 8)
 training_seed: int = 2021  # seed of notebook 42 (>= 0)
 expect_published: bool = True  # assert what a trained solver has to reach

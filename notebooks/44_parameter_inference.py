@@ -31,14 +31,14 @@ solver: str = ""  # checkpoint of a solver of gene_expression; empty: the one th
 source: str = "synthetic"  # counts to fit (one of: synthetic, smfish)
 data_mirror: str = ""  # folder that stands in for downloads; empty: REGULOME_MIRROR, else download
 cells: int = 10000  # cells of the largest synthetic sample (>= 1000)
-steps: int = 50  # steps of each walker that are kept (>= 20)
+steps: int = 40  # steps of each walker that are kept (>= 20)
 exact_steps: int = 1  # steps of the direct fit with the exact joint likelihood (>= 0)
-experiments: int = 40  # simulated experiments of the calibration (>= 20)
+experiments: int = 24  # simulated experiments of the calibration (>= 20)
 experiment_cells: int = 100  # cells of each of them (>= 20)
 particles: int = 40  # posterior draws of each experiment (>= 20)
 sampler_experiments: int = 4  # of the calibration of the ensembles, at most those above (>= 1)
 compared_samples: str = "GAL10-like G1"  # samples (one gene copy) on which networks are compared, by commas
-published_iterations: int = 80  # descent steps of the published procedure (>= 21)
+published_iterations: int = 50  # descent steps of the published procedure (>= 21)
 expect_published: bool = True  # assert what theory says; off when you bring your own solver or counts
 
 # %%

@@ -40,8 +40,8 @@ checked_cells: int = 100  # cells of each of these simulations (>= 10)
 networks: list[str] = ["gene_expression", "afl"]  # solvers of notebook 42, by the name of their file
 wild_types: int = 3  # parameter sets of each network (>= 2)
 factors: list[float] = [0.5, 0.25]  # by which a reaction's rate is multiplied (0 < x < 1)
-proteins: int = 5  # unseen proteins (>= 2)
-scanned_proteins: int = 3  # of these, whose residues are replaced one by one (>= 1)
+proteins: int = 4  # unseen proteins (>= 2)
+scanned_proteins: int = 2  # of these, whose residues are replaced one by one (>= 1)
 rnas: int = 200  # RNAs over which binding profiles are read (>= 20)
 expect_published: bool = True  # assert what has to hold; off for your own data
 

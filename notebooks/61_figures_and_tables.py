@@ -30,7 +30,6 @@ beyond: float = 3.0  # deviations larger than this are drawn at the edge (> 1)
 expect_published: bool = True  # assert that the pages and tables are complete; off when you change the list of panels
 
 # %%
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
 
@@ -85,8 +84,7 @@ drawn = panels_places.drawn(pages, listed)
 for page in drawn:
     places = panels_places.places(page, listed, written)
     fig, table = panels_page.draw(page, places, profile, rows_shown)
-    out.save(fig, table, page.name, section="Pages", caption=panels_page.caption(page, places))
-    plt.close(fig)
+    out.save(fig, table, page.name, section="Pages", caption=panels_page.caption(page, places), show=False)
 
 # %% [markdown]
 # What has no page: panels of which nothing is known but that they exist.

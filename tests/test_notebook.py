@@ -1,8 +1,10 @@
 """Notebooks run for real, on small throw-away ones: what is written, what is refused, what a failure says."""
 
+import base64
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -29,6 +31,7 @@ rate: float = 1e-3  # step (> 0)
 # %%
 import json
 import os
+import re
 from pathlib import Path
 
 from regulome import paths
@@ -255,3 +258,32 @@ def test_progress_in_a_log_says_a_line_when_the_last_one_is_long_ago(monkeypatch
     progress.update()
     progress.close()
     assert capsys.readouterr().err == "90_example: 2/5 cells, 20 s of about 3 min 20 s\n"
+
+
+PICTURES = """
+# %%
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from regulome import figures
+
+out = figures.Output("90_example", profile)
+for name, show in {"line": True, "hidden": False}.items():
+    fig, ax = plt.subplots()
+    ax.plot([1, 2])
+    out.save(fig, pd.DataFrame({"y": [1, 2]}), name, caption=f'The "{name}": 1 < 2.', section="Facts", show=show)
+out.compare("y", "y", ours=1.0, note="none")
+out.close()
+"""
+
+
+def test_a_saved_figure_is_shown_as_its_file_with_its_caption_as_alternative_text(checkout, tmp_path):
+    described = '{"tables": ["facts"], "figures": ["line", "hidden"]}'
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.replace('{"tables": ["facts"]}', described), encoding="utf-8")
+    checkout(PICTURES)
+    page = notebook.run(SLUG, "mini").read_text(encoding="utf-8")
+    executed = nbformat.read(tmp_path / "build/mini/90_example.ipynb", as_version=4)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    shown = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    assert [base64.b64decode(png) for png in shown] == [(tmp_path / "figures/mini/90_example/line.png").read_bytes()]
+    assert re.findall(r'<img[^>]*\balt="([^"]*)"', page) == ["The &quot;line&quot;: 1 &lt; 2."]

@@ -1,5 +1,6 @@
 """Executing a notebook with papermill, and showing it: progress, failure message, HTML page."""
 
+import html
 import logging
 import os
 import re
@@ -12,6 +13,8 @@ from regulome.errors import UserError
 from regulome.pairing import KERNEL, without_iri_check
 from regulome.progress import Progress
 from regulome.steps import relative
+
+NO_DESCRIPTION = 'alt="No description has been provided for this image"'  # nbconvert's
 
 
 def execute(slug: str, profile: str, changed: Mapping[str, Any], name: str) -> tuple[float, Path]:
@@ -86,10 +89,22 @@ def render(notebook: Path) -> Path:
 
     exporter = HTMLExporter(embed_images=True)
     resources = {"metadata": {"name": notebook.stem, "path": str(paths.notebooks())}}
-    text, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4), resources=resources)
+    executed = nbformat.read(notebook, as_version=4)
+    text, _ = exporter.from_notebook_node(executed, resources=resources)
     page = notebook.with_suffix(".html")
-    write_bytes(page, text.encode("utf-8"))
+    write_bytes(page, _described(text, executed).encode("utf-8"))
     return page
+
+
+def _described(page: str, notebook: Any) -> str:
+    """Give every picture of a page its caption as alternative text, which nbconvert's template leaves out."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    pictures = (output for output in outputs if "image/png" in output.get("data", {}))
+    captions = [output.metadata.get("image/png", {}).get("alt", "") for output in pictures]
+    if page.count(NO_DESCRIPTION) != len(captions):  # a picture of another kind: which is whose is not known
+        return page
+    texts = iter(f'alt="{html.escape(caption)}"' if caption else NO_DESCRIPTION for caption in captions)
+    return re.sub(re.escape(NO_DESCRIPTION), lambda _: next(texts), page)
 
 
 def _engine() -> str:

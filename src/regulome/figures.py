@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -41,11 +42,21 @@ def save(fig: Figure, df: pd.DataFrame, name: str, folder: str | Path) -> list[P
         folder cannot be written.
     """
     _check_name(name)
-    content = {"png": _render(fig, "png"), "pdf": _render(fig, "pdf"), "csv": _table_bytes(df, name)}
+    content = {**_drawings(fig), "csv": _table_bytes(df, name)}
     files = [Path(folder) / f"{name}.{suffix}" for suffix in content]
     for file, rendered in zip(files, content.values(), strict=True):
         write_bytes(file, rendered)
     return files
+
+
+def _drawings(fig: Figure) -> dict[str, bytes]:
+    """Draw a figure as png, then as pdf in the same layout: to find the places costs as much as to draw."""
+    png, layout = _render(fig, "png"), fig.get_layout_engine()
+    fig.set_layout_engine("none")
+    try:
+        return {"png": png, "pdf": _render(fig, "pdf")}
+    finally:
+        fig.set_layout_engine("none" if layout is None else layout)
 
 
 def _render(fig: Figure, kind: str) -> bytes:
@@ -54,6 +65,12 @@ def _render(fig: Figure, kind: str) -> bytes:
     with mpl.rc_context({"savefig.bbox": "standard", "pdf.fonttype": 42, "pdf.compression": 6}):
         fig.savefig(buffer, format=kind, dpi=DPI, metadata=metadata[kind])
     return buffer.getvalue()
+
+
+def _show(fig: Figure, png: Path, caption: str) -> None:
+    from IPython.display import Image, display
+
+    display(Image(data=png.read_bytes(), width=round(fig.get_figwidth() * plt.rcParams["figure.dpi"]), alt=caption))
 
 
 def _table_bytes(df: pd.DataFrame, name: str) -> bytes:
@@ -101,8 +118,10 @@ class Output:
         self._data: set[str] = set()
         self._closed = False
 
-    def save(self, fig: Figure, df: pd.DataFrame, name: str, *, caption: str, section: str) -> None:
+    def save(self, fig: Figure, df: pd.DataFrame, name: str, *, caption: str, section: str, show: bool = True) -> None:
         """Write a figure as png, pdf and csv and list it; see `save` of the module for the files.
+
+        In a notebook the cell shows the png, unless ``show`` is off, and the figure is closed.
 
         Raises
         ------
@@ -112,6 +131,10 @@ class Output:
         item = self._item(name, caption, section)
         files = save(fig, df, name, self.folder)
         self._figures.append(item | {"files": [file.name for file in files]})
+        if "inline" in mpl.get_backend():  # else Jupyter draws the figure twice more at the end of the cell
+            if show:
+                _show(fig, files[0], caption)
+            plt.close(fig)
 
     def table(self, df: pd.DataFrame, name: str, *, caption: str, section: str) -> None:
         """Write a table without figure as NAME.csv and list it; raises as `save`."""

@@ -26,6 +26,7 @@ KEYS = (
     "mem_mb",
     "minutes",
     "seconds",
+    "shard_seconds",
 )
 SHARD_KEYS = {"maker", "count", "uses"}
 TABLE = re.compile(r"^STEPS = (\{.*?^\})", re.DOTALL | re.MULTILINE)
@@ -100,6 +101,7 @@ def step(slug: str, profile: str = "mini") -> dict[str, Any]:
         "mem_mb": 2000,
         "minutes": 60,
         "seconds": None,
+        "shard_seconds": None,
     }
     entry |= steps[slug]
     return {key: value[profile] if _differs(value) else value for key, value in entry.items()}
@@ -111,7 +113,7 @@ def _differs(value: Any) -> bool:
 
 
 def urgency(entries: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """Seconds from the start of each step to the end of the longest chain of steps that wait for it.
+    """Seconds from the start of each step, or of its shards, to the end of the longest chain of steps that wait for it.
 
     ``entries`` holds the entry of every slug, as `step` returns it. Steps with more behind them start first, so
     that the last ones do not wait while cores are idle.
@@ -120,7 +122,8 @@ def urgency(entries: dict[str, dict[str, Any]]) -> dict[str, int]:
     @cache
     def behind(slug: str) -> int:
         later = (behind(other) for other, entry in entries.items() if slug in entry["after"])
-        return round(entries[slug]["seconds"] or 0) + max(later, default=0)
+        own = (entries[slug]["seconds"] or 0) + (entries[slug]["shard_seconds"] or 0)
+        return round(own) + max(later, default=0)
 
     return {slug: behind(slug) for slug in entries}
 
