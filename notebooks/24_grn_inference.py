@@ -33,8 +33,8 @@ reference: str = "truth"  # known edges: of the simulation, or of a collection (
 reference_file: str = ""  # table in the layout of TRRUST v2, for trrust
 levels: str = "ABC"  # confidence levels of DoRothEA
 seeds: list[int] = [0, 1, 2, 3, 4]  # of the tree ensembles and of chance (>= 0)
-trees: int = 10  # trees for each target (>= 1)
-tree_cells: int = 400  # cells that a tree ensemble sees (>= 50)
+trees: int = 20  # trees for each target (>= 1)
+tree_cells: int = 600  # cells that a tree ensemble sees (>= 50)
 draws: int = 1000  # resamplings of regulators for the intervals (>= 20)
 resamplings: int = 5  # networks from training cells drawn anew (>= 2)
 counts: list[int] = [10, 20, 50, 100, 200, 400]  # numbers of edges at which effects are compared (>= 1)

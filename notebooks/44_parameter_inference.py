@@ -38,7 +38,7 @@ experiment_cells: int = 100  # cells of each of them (>= 20)
 particles: int = 40  # posterior draws of each experiment (>= 20)
 sampler_experiments: int = 4  # of the calibration of the ensembles, at most those above (>= 1)
 compared_samples: str = "GAL10-like G1"  # samples (one gene copy) on which networks are compared, by commas
-published_iterations: int = 50  # descent steps of the published procedure (>= 21)
+published_iterations: int = 80  # descent steps of the published procedure (>= 21)
 expect_published: bool = True  # assert what theory says; off when you bring your own solver or counts
 
 # %%

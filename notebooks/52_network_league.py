@@ -34,7 +34,7 @@ captures: list[float] = [0.1]  # share of molecules seen, one a noise level (0 <
 seeds: int = 2  # networks of each size, the same at all noise levels (>= 1)
 circuits: int = 8  # circuits that are trained for link mutation (>= 1)
 hidden: int = 8  # units in each of their two hidden layers (>= 1)
-updates: int = 200  # updates of their weights (>= 1)
+updates: int = 300  # updates of their weights (>= 1)
 width: int = 64  # hidden units of the published GPO-VAE (>= 1)
 epochs: int = 12  # its epochs at most (>= 1)
 rate: float = 1e-2  # its learning rate (0 < x < 1)

@@ -31,7 +31,6 @@ rate: float = 1e-3  # step (> 0)
 # %%
 import json
 import os
-import re
 from pathlib import Path
 
 from regulome import paths
