@@ -61,7 +61,8 @@ from regulome.stochastic.model_comparison import compare
 from regulome.stochastic.posterior import SamplerSettings, sample
 from regulome.stochastic.prior import BoxPrior
 from regulome.stochastic.solver import Solver
-from regulome.stochastic.two_state import feedback_network, mrna_law, mrna_network, recognise
+from regulome.stochastic.two_state import mrna_law, recognise
+from regulome.stochastic.two_state_genes import feedback_network, mrna_network
 
 torch.set_num_threads(threads)
 figures.style()

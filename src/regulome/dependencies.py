@@ -5,6 +5,8 @@ imported. A module loaded by a computed name is not found, so the project has no
 """
 
 import ast
+import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,7 @@ def closure(script: Path) -> list[Path]:
     waiting = [script]
     while waiting:
         path = waiting.pop()
-        names, beside = _read(path, _state(path), source)
-        modules = {module for name in names for module in _files(name, source)}
+        modules, beside = _read(path, _state(path), source)
         waiting += modules - found
         found |= modules
         if path != script:
@@ -74,25 +75,39 @@ def _state(path: Path) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=4096)  # most steps share most modules, and every job of a cluster reads the whole table
-def _read(path: Path, state: tuple[int, int] | None, source: Path) -> tuple[frozenset[str], frozenset[Path]]:
-    """The names that a file imports and the files beside it that it names; ``state`` tells versions apart."""
-    tree = _parse(path)
-    return frozenset(_imports(tree, path, source)), frozenset(_named_files(tree, path))
-
-
-def _parse(path: Path) -> ast.Module:
+def _read(path: Path, state: tuple[int, int] | None, source: Path) -> tuple[frozenset[Path], frozenset[Path]]:
+    """The modules that a file imports and the files beside it that it names; ``state`` tells versions apart."""
+    text = _text(path)
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{steps.relative(path)}: no such file") from None
+        tree = ast.parse(text)
     except SyntaxError as error:
         raise UserError(f"{steps.relative(path)}, line {error.lineno}: {error.msg}") from None
+    modules = frozenset(module for name in _imports(tree, path, source) for module in _files(name, source))
+    return modules, frozenset(_named_files(tree, text, path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{steps.relative(path)}: no such file") from None
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every statement at any depth; expressions, most of a tree, are passed over."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inside = getattr(node, field, [])
+            waiting += inside if isinstance(inside, list) else []
 
 
 def _imports(tree: ast.Module, path: Path, source: Path) -> set[str]:
     """Return the dotted names that a file imports; ``from a import b`` gives ``a.b``, whatever ``b`` is."""
     names = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -112,11 +127,16 @@ def _files(name: str, source: Path) -> list[Path]:
     return [path for path in candidates if path.is_file()]
 
 
-def _named_files(tree: ast.Module, module: Path) -> set[Path]:
+def _named_files(tree: ast.Module, text: str, module: Path) -> set[Path]:
     """Return the files in or below a module's folder whose name stands in the module as a string."""
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    files = {path for path in module.parent.rglob("*.*") if path.suffix not in (".py", ".pyc")}
-    return {path for path in files if path.name in texts and path.is_file()}
+    found = set()
+    for folder, inside, names in os.walk(module.parent):
+        inside[:] = [name for name in inside if name != "__pycache__"]
+        found |= {Path(folder, name) for name in names if name in text and not name.endswith(".py")}
+    if not found:
+        return found
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {path for path in found if path.name in strings and "." in path.name}
 
 
 def files_in(values: list[Any]) -> list[Path]:

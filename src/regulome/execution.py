@@ -62,6 +62,7 @@ def execute(slug: str, profile: str, changed: Mapping[str, Any], name: str) -> t
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it logs an error when told to stop
             progress_bar=False,
             progress=progress,
+            shutdown_kernel="immediate",  # all is written; to take torch and its like down takes 1 to 3 s
         )
     except PapermillExecutionError as error:
         os.replace(running, failed)

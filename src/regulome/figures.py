@@ -7,7 +7,8 @@ is in `regulome.style`, whose names are offered here as well.
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from regulome import data, paths
 from regulome.errors import UserError
@@ -51,12 +53,24 @@ def save(fig: Figure, df: pd.DataFrame, name: str, folder: str | Path) -> list[P
 
 def _drawings(fig: Figure) -> dict[str, bytes]:
     """Draw a figure as png, then as pdf in the same layout: to find the places costs as much as to draw."""
-    png, layout = _render(fig, "png"), fig.get_layout_engine()
-    fig.set_layout_engine("none")
-    try:
+    if isinstance(fig.get_layout_engine(), PlaceHolderLayoutEngine):  # the places are given
+        with _placed(fig):
+            return {kind: _render(fig, kind) for kind in ("png", "pdf")}
+    png = _render(fig, "png")
+    with _placed(fig):
         return {"png": png, "pdf": _render(fig, "pdf")}
-    finally:
-        fig.set_layout_engine("none" if layout is None else layout)
+
+
+@contextmanager
+def _placed(fig: Figure) -> Iterator[None]:
+    """Leave everything in its place: with any layout engine, even one that moves nothing, matplotlib draws twice."""
+    layout = fig.get_layout_engine()
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        fig.set_layout_engine(None)
+        try:
+            yield
+        finally:
+            fig.set_layout_engine("none" if layout is None else layout)
 
 
 def _render(fig: Figure, kind: str) -> bytes:

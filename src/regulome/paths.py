@@ -5,6 +5,7 @@ two different files.
 """
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from regulome.errors import UserError
@@ -22,7 +23,13 @@ def root() -> Path:
     """
     if os.environ.get("REGULOME_ROOT"):
         return Path(os.environ["REGULOME_ROOT"]).resolve()
-    for start in (Path(__file__).resolve(), Path.cwd().resolve() / "_"):
+    return _nearest(Path.cwd())
+
+
+@lru_cache(maxsize=8)  # asked some thousand times before a run starts
+def _nearest(working: Path) -> Path:
+    """The checkout around this file, else around the working directory."""
+    for start in (Path(__file__).resolve(), working.resolve() / "_"):
         for folder in start.parents:
             if (folder / "Snakefile").is_file() and (folder / "notebooks").is_dir():
                 return folder

@@ -14,7 +14,8 @@ from regulome.stochastic.likelihood import FLOOR, Likelihood
 from regulome.stochastic.network import Event, Parameter, StateTransitionNetwork
 from regulome.stochastic.prior import BoxPrior
 from regulome.stochastic.ratios import burst_statistics, default_reference, ratios, time_exponents
-from regulome.stochastic.two_state import TwoStateLaw, log_law, mrna_law, mrna_network, recognise
+from regulome.stochastic.two_state import TwoStateLaw, log_law, mrna_law, recognise
+from regulome.stochastic.two_state_genes import mrna_network
 
 
 def one(value):

@@ -81,7 +81,9 @@ def _forward(layers, start, n_steps, dt, left, right, x, h1, h2, f, levels):
     """Free run from ``start`` (rows, G); fills x, h1, h2 (T, ...), f (flat) and levels (T + 1, rows, G)."""
     w1, b1, w2, b2, w3, b3 = layers
     rows, genes = start.shape
-    levels[0] = start
+    for row in range(rows):
+        for j in range(genes):
+            levels[0, row, j] = start[row, j]
     for t in range(n_steps):
         _regulators(x[t], levels[t], left, right)
         np.dot(x[t], w1, h1[t])
@@ -203,7 +205,9 @@ def train_model(
     for n in range(updates):
         for b in range(batch):
             for k in range(n_frames):
-                frames[k, b * cells : (b + 1) * cells] = windows[batches[n, b], k]
+                for cell in range(cells):
+                    for j in range(genes):
+                        frames[k, b * cells + cell, j] = windows[batches[n, b], k, cell, j]
         losses[n] = loss_and_gradient(
             parameters, gradient, frames, frame_steps, dt, hidden, left, right, weight, x, h1, h2, f, levels
         )

@@ -119,8 +119,8 @@ def _make_driver(genes: int, watched: int, options: int):
                             at = (block * links + link) * LANES
                             exponentials(k, at, b, at, key0, key1, number, link)
             else:
-                b[:] = given_b[call]
-                k[:] = given_k[call]
+                for at in range(len(b)):
+                    b[at], k[at] = given_b[call, at], given_k[call, at]
             for at in range(state_size):
                 state[at] = start[(at // LANES) % genes]
             statistics[:] = 0
@@ -140,7 +140,8 @@ def _make_driver(genes: int, watched: int, options: int):
                     genes, watched, options,
                 )  # fmt: skip
                 done += steps[phase]
-            out[call] = statistics
+            for at in range(len(statistics)):
+                out[call, at] = statistics[at]
 
     return drive
 

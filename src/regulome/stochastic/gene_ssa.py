@@ -211,8 +211,10 @@ def _cells(rates, sizes, start, time, seed, begin, burst, first, source, weight,
     for n in range(sizes.shape[0]):
         state = stream(seed, 0, begin + n)
         size, rate = sizes[n], rates[n]
-        x = np.floor(start * size + 0.5)
+        x = np.empty(genes)
         tree = np.zeros(2 * leaves)
+        for i in range(genes):
+            x[i] = np.floor(start[i] * size + 0.5)
         for i in range(genes):
             _put(tree, leaves + i, _rate(i, x, rate, size, first, source, weight, threshold, rising))
             _put(tree, leaves + genes + i, x[i])
@@ -237,4 +239,5 @@ def _cells(rates, sizes, start, time, seed, begin, burst, first, source, weight,
             for e in range(to[i], to[i + 1]):
                 j = target[e]
                 _put(tree, leaves + j, _rate(j, x, rate, size, first, source, weight, threshold, rising))
-        out[n] = x.astype(np.int32)
+        for i in range(genes):
+            out[n, i] = np.int32(x[i])

@@ -7,11 +7,10 @@ those of the yeast GAL10 and the DUSP1 data: one file a sample, in the form of t
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from regulome import paths
 from regulome.stochastic.counts import Cells, read_counts
-from regulome.stochastic.two_state import mrna_law, mrna_network
+from regulome.stochastic.two_state_genes import mrna_network
 from regulome.tables import write_bytes
 
 SEED = 2022
@@ -27,6 +26,10 @@ def _draw(
     rates: dict, cells: int, generator: np.random.Generator, copies: int = 1, truncated: bool = False
 ) -> np.ndarray:
     """(cells,) counts of the two-state gene, kdeg = 1."""
+    import torch  # only to make the files: they are checked before every run, which torch would slow by 2 s
+
+    from regulome.stochastic.two_state import mrna_law
+
     theta = torch.tensor([[rates["kon"], rates["koff"], rates["ksyn"]]], dtype=torch.float64)
     grid = np.arange(int(rates["ksyn"] * copies * 1.5) + 40)
     law = mrna_law(_ANY, copies).observed_log_prob(theta, ("mRNA",), grid[:, None])[0].exp().numpy()
