@@ -7,8 +7,7 @@ is in `regulome.style`, whose names are offered here as well.
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,7 +15,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from regulome import data, paths
 from regulome.errors import UserError
@@ -52,25 +50,21 @@ def save(fig: Figure, df: pd.DataFrame, name: str, folder: str | Path) -> list[P
 
 
 def _drawings(fig: Figure) -> dict[str, bytes]:
-    """Draw a figure as png, then as pdf in the same layout: to find the places costs as much as to draw."""
-    if isinstance(fig.get_layout_engine(), PlaceHolderLayoutEngine):  # the places are given
-        with _placed(fig):
-            return {kind: _render(fig, kind) for kind in ("png", "pdf")}
-    png = _render(fig, "png")
-    with _placed(fig):
-        return {"png": png, "pdf": _render(fig, "pdf")}
+    """Draw a figure as png and pdf, both in the places that its layout engine finds at the png's resolution.
 
-
-@contextmanager
-def _placed(fig: Figure) -> Iterator[None]:
-    """Leave everything in its place: with any layout engine, even one that moves nothing, matplotlib draws twice."""
-    layout = fig.get_layout_engine()
+    savefig finds them anew for each file, and with any engine, even one that moves nothing, draws twice.
+    """
+    engine, dpi = fig.get_layout_engine(), fig.get_dpi()
     with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
-        fig.set_layout_engine(None)
         try:
-            yield
+            if engine is not None:
+                fig.set_dpi(DPI)
+                engine.execute(fig)
+                fig.set_layout_engine(None)
+            return {kind: _render(fig, kind) for kind in ("png", "pdf")}
         finally:
-            fig.set_layout_engine("none" if layout is None else layout)
+            fig.set_dpi(dpi)
+            fig.set_layout_engine("none" if engine is None else engine)
 
 
 def _render(fig: Figure, kind: str) -> bytes:
