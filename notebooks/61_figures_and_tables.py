@@ -24,7 +24,7 @@
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that is read and takes the outputs (one of: mini, paper)
 seed: int = 0  # nothing is random here (>= 0)
-threads: int = 1  # CPU threads (>= 1)
+threads: int = 2  # processes that draw pages (>= 1)
 rows_shown: int = 12  # rows of a table of numbers on a page (>= 1)
 beyond: float = 3.0  # deviations larger than this are drawn at the edge (> 1)
 expect_published: bool = True  # assert that the pages and tables are complete; off when you change the list of panels
@@ -81,10 +81,9 @@ out.save(*panels_summary.coverage(overview), "coverage", section="Panels", capti
 
 # %%
 drawn = panels_places.drawn(pages, listed)
-for page in drawn:
-    places = panels_places.places(page, listed, written)
-    fig, table = panels_page.draw(page, places, profile, rows_shown)
-    out.save(fig, table, page.name, section="Pages", caption=panels_page.caption(page, places), show=False)
+tasks = [(page, panels_places.places(page, listed, written)) for page in drawn]
+for (page, places), content in zip(tasks, panels_page.render_all(tasks, profile, rows_shown, threads), strict=True):
+    out.add(content, page.name, section="Pages", caption=panels_page.caption(page, places))
 
 # %% [markdown]
 # What has no page: panels of which nothing is known but that they exist.

@@ -267,10 +267,13 @@ import pandas as pd
 from regulome import figures
 
 out = figures.Output("90_example", profile)
-for name, show in {"line": True, "hidden": False}.items():
-    fig, ax = plt.subplots()
-    ax.plot([1, 2])
-    out.save(fig, pd.DataFrame({"y": [1, 2]}), name, caption=f'The "{name}": 1 < 2.', section="Facts", show=show)
+table = pd.DataFrame({"y": [1, 2]})
+fig, ax = plt.subplots()
+ax.plot([1, 2])
+out.save(fig, table, "line", caption='The "line": 1 < 2.', section="Facts")
+fig, ax = plt.subplots()
+out.add(figures.render(fig, table, "hidden"), "hidden", caption="Drawn elsewhere.", section="Facts")
+plt.close(fig)
 out.compare("y", "y", ours=1.0, note="none")
 out.close()
 """

@@ -155,6 +155,14 @@ def test_a_page_shows_the_image_of_a_step_pixel_by_pixel_and_twice_the_same_byte
     assert any(np.array_equal(drawn[y : y + height, x : x + width], image) for y, x in inside)
 
 
+def test_pages_drawn_by_two_processes_are_those_of_one(written):
+    listed, names = panels.read_panels("mini"), ("circuits_figure_1", "binding_design")
+    tasks = [(page_of(name), panels_places.places(page_of(name), listed, written)) for name in names]
+    alone, together = (list(panels_page.render_all(tasks, "mini", 12, processes)) for processes in (1, 2))
+    assert alone == together
+    assert [set(content) for content in alone] == [{"png", "pdf", "csv"}] * 2
+
+
 CONTENTS = st.lists(
     st.tuples(st.sampled_from([0, 300, 560, 700, 1080, 1440]), st.integers(50, 900), st.integers(1, 200)),
     min_size=1,

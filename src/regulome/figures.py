@@ -41,8 +41,16 @@ def save(fig: Figure, df: pd.DataFrame, name: str, folder: str | Path) -> list[P
         If the name is not lower-case letters, digits and underscores, the table is empty or malformed, or the
         folder cannot be written.
     """
+    return _write(render(fig, df, name), name, folder)
+
+
+def render(fig: Figure, df: pd.DataFrame, name: str) -> dict[str, bytes]:
+    """Return the content of the files that `save` writes, by suffix; raises as it does."""
     _check_name(name)
-    content = {**_drawings(fig), "csv": _table_bytes(df, name)}
+    return {**_drawings(fig), "csv": _table_bytes(df, name)}
+
+
+def _write(content: Mapping[str, bytes], name: str, folder: str | Path) -> list[Path]:
     files = [Path(folder) / f"{name}.{suffix}" for suffix in content]
     for file, rendered in zip(files, content.values(), strict=True):
         write_bytes(file, rendered)
@@ -126,10 +134,10 @@ class Output:
         self._data: set[str] = set()
         self._closed = False
 
-    def save(self, fig: Figure, df: pd.DataFrame, name: str, *, caption: str, section: str, show: bool = True) -> None:
+    def save(self, fig: Figure, df: pd.DataFrame, name: str, *, caption: str, section: str) -> None:
         """Write a figure as png, pdf and csv and list it; see `save` of the module for the files.
 
-        In a notebook the cell shows the png, unless ``show`` is off, and the figure is closed.
+        In a notebook the cell shows the png, and the figure is closed.
 
         Raises
         ------
@@ -140,9 +148,14 @@ class Output:
         files = save(fig, df, name, self.folder)
         self._figures.append(item | {"files": [file.name for file in files]})
         if "inline" in mpl.get_backend():  # else Jupyter draws the figure twice more at the end of the cell
-            if show:
-                _show(fig, files[0], caption)
+            _show(fig, files[0], caption)
             plt.close(fig)
+
+    def add(self, content: Mapping[str, bytes], name: str, *, caption: str, section: str) -> None:
+        """Write and list a figure that `render` has drawn, perhaps in another process; it is not shown."""
+        item = self._item(name, caption, section)
+        files = _write(content, name, self.folder)
+        self._figures.append(item | {"files": [file.name for file in files]})
 
     def table(self, df: pd.DataFrame, name: str, *, caption: str, section: str) -> None:
         """Write a table without figure as NAME.csv and list it; raises as `save`."""

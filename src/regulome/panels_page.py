@@ -1,6 +1,8 @@
 """One page a published figure, composed from the images that the steps have saved; nothing is computed again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from regulome import figures
 from regulome import report_format as fmt
 from regulome.figures import DPI, PALETTE
 from regulome.panels import Page
@@ -40,7 +43,7 @@ def draw(page: Page, places: Sequence[Place], profile: str, rows: int = 12) -> t
     """
     boxes, height = layout([_content(place, rows) for place in places], HEAD + PAD)
     fig = plt.figure(figsize=((WIDTH + 2 * MARGIN) / DPI, height / DPI), layout="constrained")
-    fig.set_layout_engine("none")  # a placeholder, which saving twice keeps; layout="none" would not survive that
+    fig.set_layout_engine("none")  # a placeholder, which saving keeps; layout="none" would not survive that
     _draw_head(fig, page, profile)
     for place, box in zip(places, boxes, strict=True):
         _draw_band(fig, place, box)
@@ -49,6 +52,27 @@ def draw(page: Page, places: Sequence[Place], profile: str, rows: int = 12) -> t
         elif place.numbers and not place.source:
             _draw_numbers(fig, place.numbers, box, rows)
     return fig, _table(places)
+
+
+def render_all(
+    pages: Sequence[tuple[Page, Sequence[Place]]], profile: str, rows: int, processes: int
+) -> Iterator[dict[str, bytes]]:
+    """The files of every page, see `regulome.figures.render`, in order; drawn by so many processes."""
+    tasks = [(page, places, profile, rows) for page, places in pages]
+    if processes == 1:
+        yield from map(_render, tasks)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:  # a kernel has threads: no fork
+        yield from pool.map(_render, tasks)
+
+
+def _render(task: tuple[Page, Sequence[Place], str, int]) -> dict[str, bytes]:
+    figures.style()
+    fig, table = draw(*task)
+    try:
+        return figures.render(fig, table, task[0].name)
+    finally:
+        plt.close(fig)
 
 
 def caption(page: Page, places: Sequence[Place]) -> str:
