@@ -48,7 +48,7 @@ STEPS = {
         },
         "mem_mb": 4000,
         "minutes": {"mini": 5, "paper": 30},
-        "seconds": {"mini": 30, "paper": 390},
+        "seconds": {"mini": 32, "paper": 390},
     },
     "12_phime": {
         "about": "Exact structure profiles of every probe (PHIME), against the full partition function and samples.",
@@ -59,7 +59,7 @@ STEPS = {
         "check": "regulome.binding.phime_checks:check_installed",
         "mem_mb": 2000,
         "minutes": {"mini": 5, "paper": 30},
-        "seconds": {"mini": 28, "paper": 145},
+        "seconds": {"mini": 24, "paper": 145},
     },
     "13_protein_embeddings": {
         "about": "Protein vectors: featuriser, published vectors, ESM-2 layer by layer; what each tells about binding.",
@@ -106,7 +106,7 @@ STEPS = {
         },
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 48, "paper": 1210},
+        "seconds": {"mini": 50, "paper": 1210},
         "shard_seconds": {"mini": 25, "paper": 90},
     },
     "15_unseen_rbps": {
@@ -138,7 +138,7 @@ STEPS = {
         },
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 57, "paper": 1500},
+        "seconds": {"mini": 48, "paper": 1500},
     },
     "21_perturbseq_preparation": {
         "about": "Perturbation screen from raw counts: quality, filters, splits, latent genes, matched controls.",
@@ -157,7 +157,7 @@ STEPS = {
         },
         "mem_mb": 3000,
         "minutes": {"mini": 5, "paper": 20},
-        "seconds": {"mini": 36, "paper": 70},
+        "seconds": {"mini": 64, "paper": 70},
     },
     "22_gpo_vae_training": {
         "about": "Training of GPO-VAE and its relatives: parameter counts, every loss term, what the network loss measures.",
@@ -183,7 +183,7 @@ STEPS = {
         "after": ["21_perturbseq_preparation"],
         "mem_mb": {"mini": 3000, "paper": 4000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 32, "paper": 220},
+        "seconds": {"mini": 24, "paper": 220},
         "shard_seconds": {"mini": 70, "paper": 700},
     },
     "23_perturbation_response": {
@@ -205,7 +205,7 @@ STEPS = {
         "after": ["21_perturbseq_preparation", "22_gpo_vae_training"],
         "mem_mb": 4000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 97, "paper": 900},
+        "seconds": {"mini": 75, "paper": 900},
     },
     "24_grn_inference": {
         "about": "Network inference: ranked signed edges against known ones and test cells, beside every baseline.",
@@ -220,7 +220,7 @@ STEPS = {
         "data": {"mini": [], "paper": ["dorothea_hs", "papalexi2021_lowmoi"]},
         "mem_mb": {"mini": 3000, "paper": 6000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 50, "paper": 900},
+        "seconds": {"mini": 52, "paper": 900},
     },
     "31_adaptation": {
         "about": "Circuits that adapt: training, knockouts, sparsening, minimal motifs (Shen et al. 2021, Figs 1 and 2).",
@@ -232,7 +232,7 @@ STEPS = {
         "reads": ["data/mini/tasks/adaptation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 66, "paper": 450},
+        "seconds": {"mini": 60, "paper": 450},
     },
     "32_controlled_oscillation": {
         "about": "Controlled oscillation: 200 trainings, their topologies against the enumeration (Shen et al. 2021, Fig. 3).",
@@ -246,7 +246,7 @@ STEPS = {
         "after": ["33_hill_enumeration"],
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 75, "paper": 990},
+        "seconds": {"mini": 55, "paper": 990},
     },
     "33_hill_enumeration": {
         "about": "Every Hill circuit of two genes and two inputs: which oscillate on demand, and which only on the Euler map.",
@@ -255,7 +255,7 @@ STEPS = {
         "reads": ["data/mini/criteria/controlled_oscillation.yaml", "data/mini/criteria/adaptation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 138, "paper": 385},
+        "seconds": {"mini": 133, "paper": 385},
     },
     "34_sparse_oscillators": {
         "about": "Three-gene oscillators: sparsening, tree of deletions, p53 module, Hill transfer (Shen et al. 2021, Fig. 4).",
@@ -267,7 +267,7 @@ STEPS = {
         "reads": ["data/mini/tasks/three_gene_oscillation.yaml", "data/mini/criteria/three_gene_oscillation.yaml"],
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 125, "paper": 815},
+        "seconds": {"mini": 113, "paper": 815},
     },
     "35_gap_genes": {
         "about": "Gap genes of the fruit fly: network from the expression pattern, Kr mutant (Shen et al. 2021, Fig. 5).",
@@ -287,7 +287,7 @@ STEPS = {
         "check": "regulome.circuits.gap_data:check_inputs",
         "mem_mb": 2000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 63, "paper": 460},
+        "seconds": {"mini": 50, "paper": 460},
     },
     "36_cellular_automata": {
         "about": "Cellular automata with known links, learned from sparse frames and read out (Shen et al. 2021, Fig. 6).",
@@ -301,7 +301,7 @@ STEPS = {
         "check": "regulome.circuits.automata_truth:check_inputs",
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 120},
-        "seconds": {"mini": 70, "paper": 3300},
+        "seconds": {"mini": 44, "paper": 3300},
     },
     "41_state_transition_networks": {
         "about": "Networks, exact laws against simulation, noise of published references, extinction, waiting times (DynGPT).",
@@ -319,7 +319,7 @@ STEPS = {
         ],
         "mem_mb": 3000,
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 80, "paper": 510},
+        "seconds": {"mini": 60, "paper": 510},
     },
     "42_solver_training": {
         "about": "The transformer solver: both recipes at equal arithmetic, time as an input (DynGPT-Solver).",
@@ -347,7 +347,7 @@ STEPS = {
         ],
         "mem_mb": 6000,
         "minutes": {"mini": 15, "paper": 180},
-        "seconds": {"mini": 100, "paper": 2500},
+        "seconds": {"mini": 92, "paper": 2500},
         "shard_seconds": {"mini": 8, "paper": 190},
     },
     "43_solver_accuracy": {
@@ -362,7 +362,7 @@ STEPS = {
         ],
         "mem_mb": 6000,
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 64, "paper": 545},
+        "seconds": {"mini": 47, "paper": 545},
     },
     "44_parameter_inference": {
         "about": "Rates from counts in single cells: posterior, calibration, smFISH, published procedure (DynGPT-Inferrer).",
@@ -392,7 +392,7 @@ STEPS = {
         "check": "regulome.stochastic.smfish:check_inputs",
         "mem_mb": 4000,
         "minutes": {"mini": 10, "paper": 120},
-        "seconds": {"mini": 110, "paper": 1150},
+        "seconds": {"mini": 96, "paper": 1150},
     },
     "51_knockout_analysis": {
         "about": "Knockouts in all four parts: predicted against true effects, each beside a baseline.",
@@ -406,7 +406,7 @@ STEPS = {
         "data": {"mini": [], "paper": ["rbp420_pwms"]},
         "mem_mb": {"mini": 3000, "paper": 10000},
         "minutes": {"mini": 10, "paper": 60},
-        "seconds": {"mini": 95, "paper": 600},
+        "seconds": {"mini": 65, "paper": 600},
     },
     "52_network_league": {
         "about": "League: who recovers a known network from simulated screens; chain from a learned network to its cells.",
@@ -423,8 +423,8 @@ STEPS = {
         },
         "mem_mb": {"mini": 2000, "paper": 4000},
         "minutes": {"mini": 10, "paper": 90},
-        "seconds": {"mini": 47, "paper": 250},
-        "shard_seconds": {"mini": 45, "paper": 410},
+        "seconds": {"mini": 36, "paper": 250},
+        "shard_seconds": {"mini": 70, "paper": 410},
     },
     "61_figures_and_tables": {
         "about": "Every published figure panel and table of the four papers, and ours versus published over all steps.",
@@ -447,7 +447,7 @@ STEPS = {
         "reads": ["data/panels/pages.csv", "data/panels/panels.csv", "data/panels/sources.csv"],
         "mem_mb": 2000,
         "minutes": {"mini": 5, "paper": 10},
-        "seconds": {"mini": 60, "paper": 90},
+        "seconds": {"mini": 27, "paper": 90},
     },
 }
 

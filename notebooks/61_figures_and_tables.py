@@ -18,8 +18,8 @@
 # computed again; a step that has not run leaves a grey band that says so.
 #
 # **Reads** `data/panels/*.csv` (the hand-written list of panels), and `figures/<profile>/STEP/` of every other step:
-# images, `results.csv` and `manifest.json`. **Writes** `figures/<profile>/61_figures_and_tables/`. About a minute on
-# one core in either profile.
+# images, `results.csv` and `manifest.json`. **Writes** `figures/<profile>/61_figures_and_tables/`. Half a minute on
+# two cores in mini, a minute in paper.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that is read and takes the outputs (one of: mini, paper)
