@@ -121,6 +121,7 @@ pipeline() { # profile, arguments of Snakemake
       -n | --dry-run | --dryrun) dry=1 ;;
       -l | --list* | --summary | --detailed-summary | --dag* | --rulegraph* | --filegraph | --lint* | -h | --help) raw=1 ;;
       --until | -U | --omit-from | -O) result=figures/$profile ;;
+      build/* | figures/* | report/*) result=$argument ;;
       --cores* | -c* | --jobs* | -j* | --profile* | --executor* | -e | --workflow-profile*) cores=() ;;
     esac
   done

@@ -181,6 +181,17 @@ def test_steps_are_listed_with_what_they_do_and_chosen_by_name(checkout):
     assert done.returncode == 1 and "--config profil: unknown key (did you mean 'profile'?)" in done.stdout
 
 
+def test_one_file_can_be_asked_for_by_its_name(checkout):
+    name = "build/mini/91_first/shard_0.npz"
+    content = (checkout / name).read_bytes()
+    (checkout / name).unlink()
+    done = call(checkout, "mini", name)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == f"regulome: done; results in {checkout}/{name}"
+    assert (checkout / name).read_bytes() == content
+    assert planned(checkout) == set()
+
+
 def test_a_dry_run_for_a_slurm_cluster_plans_every_step(checkout):
     done = call(checkout, "paper", "--profile", "params/cluster/slurm", "-n")
     assert done.returncode == 0, done.stdout
