@@ -447,7 +447,7 @@ STEPS = {
         "reads": ["data/panels/pages.csv", "data/panels/panels.csv", "data/panels/sources.csv"],
         "mem_mb": 2000,
         "minutes": {"mini": 5, "paper": 10},
-        "seconds": {"mini": 27, "paper": 90},
+        "seconds": {"mini": 27, "paper": 33},
     },
 }
 

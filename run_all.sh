@@ -105,7 +105,8 @@ quieten() {
       "Shutting down"* | "RuleException:" | "CalledProcessError in file"* | "Command 'set -euo"*) ;;
       "    message: None" | "    jobid: "* | "    input: "* | "    output: "*) ;;
       "Job "*" has been submitted with SLURM jobid "*) printf '%s\n' "${line%% (log: *}" ;;
-      "Cleaning up SLURM log files"* | "No SLURM account given"* | "No account was given"* | "Unable to guess SLURM account"*) ;;
+      "Cleaning up SLURM log files"*) ;;
+      "No SLURM account given"* | "No account was given"* | "Unable to guess SLURM account"*) ;;
       "Job "[0-9]*": "*) printf '%s\n' "${line#Job *: }" ;;
       *) printf '%s\n' "$line" ;;
     esac

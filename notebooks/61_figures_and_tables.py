@@ -19,7 +19,7 @@
 #
 # **Reads** `data/panels/*.csv` (the hand-written list of panels), and `figures/<profile>/STEP/` of every other step:
 # images, `results.csv` and `manifest.json`. **Writes** `figures/<profile>/61_figures_and_tables/`. Half a minute on
-# two cores in mini, a minute in paper.
+# two cores in either profile.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # folder of figures/ that is read and takes the outputs (one of: mini, paper)

@@ -77,20 +77,19 @@ def _state(path: Path) -> tuple[int, int] | None:
 @lru_cache(maxsize=4096)  # most steps share most modules, and every job of a cluster reads the whole table
 def _read(path: Path, state: tuple[int, int] | None, source: Path) -> tuple[frozenset[Path], frozenset[Path]]:
     """The modules that a file imports and the files beside it that it names; ``state`` tells versions apart."""
-    text = _text(path)
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        raise UserError(f"{steps.relative(path)}, line {error.lineno}: {error.msg}") from None
+    text, tree = _parse(path)
     modules = frozenset(module for name in _imports(tree, path, source) for module in _files(name, source))
     return modules, frozenset(_named_files(tree, text, path))
 
 
-def _text(path: Path) -> str:
+def _parse(path: Path) -> tuple[str, ast.Module]:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        return text, ast.parse(text)
     except FileNotFoundError:
         raise UserError(f"{steps.relative(path)}: no such file") from None
+    except SyntaxError as error:
+        raise UserError(f"{steps.relative(path)}, line {error.lineno}: {error.msg}") from None
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:

@@ -144,15 +144,19 @@ class Output:
         UserError
             As `save`; also for an empty caption or section, or a name that this notebook has used.
         """
-        item = self._item(name, caption, section)
-        files = save(fig, df, name, self.folder)
-        self._figures.append(item | {"files": [file.name for file in files]})
+        self.add(render(fig, df, name), name, caption=caption, section=section)
         if "inline" in mpl.get_backend():  # else Jupyter draws the figure twice more at the end of the cell
-            _show(fig, files[0], caption)
+            _show(fig, self.folder / f"{name}.png", caption)
             plt.close(fig)
 
     def add(self, content: Mapping[str, bytes], name: str, *, caption: str, section: str) -> None:
-        """Write and list a figure that `render` has drawn, perhaps in another process; it is not shown."""
+        """Write and list a figure that `render` has drawn, perhaps in another process; it is not shown.
+
+        Raises
+        ------
+        UserError
+            For an empty caption or section, or a name that is malformed or that this notebook has used.
+        """
         item = self._item(name, caption, section)
         files = _write(content, name, self.folder)
         self._figures.append(item | {"files": [file.name for file in files]})

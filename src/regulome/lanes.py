@@ -4,7 +4,7 @@ numba's compiler turns a loop over sixteen neighbours into vector code only if i
 overlap, which it cannot for arguments. These operations say it outright: each loads ``LANES`` neighbours as one LLVM
 vector, works on it in registers, and stores it. Arrays are one-dimensional and contiguous, offsets count elements;
 there is no bounds check. Plain kernels copy arrays element by element: one assignment between slices (``a[:] = b``)
-makes numba compile its error message for arrays that do not fit, 4 to 12 s a kernel. Vector code lives in files named
+makes numba compile its error message for arrays that do not fit, 2 to 7 s a kernel. Vector code lives in files named
 ``*lanes.py``: numba's cache of compiled kernels watches only the file of a kernel, so it is kept in a folder named
 after the content of these files.
 
